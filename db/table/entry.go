@@ -1,0 +1,162 @@
+package table
+
+import "encoding/binary"
+
+// An entry in a slab: seven bytes, perhaps a deadline, the key, the value. Of an
+// object the value is its place in objs, one byte. A key that is too long for the slab
+// makes the entry an object too, a *long that holds the key beside the value.
+const (
+	flagsAt   = 0
+	kindAt    = 1
+	accessAt  = 2 // three bytes, little endian
+	klenAt    = 5
+	vlenAt    = 6
+	headBytes = 7
+
+	flagDeadline = 1 // times 8 it is the room that a deadline takes
+	flagObject   = 2
+	flagLong     = 4
+)
+
+// long is an entry whose key does not fit a slab.
+type long struct {
+	key []byte
+	val []byte // the value's bytes, if obj is nil
+	obj Object
+}
+
+func (l *long) MemBytes() int {
+	n := 64 + cap(l.key) + cap(l.val)
+	if l.obj != nil {
+		n += l.obj.MemBytes()
+	}
+	return n
+}
+
+// entry is the whole entry in slot i.
+func (p *page) entry(i int) []byte {
+	o := int(p.off[i&63])
+	e := p.slab[o:]
+	return e[:headBytes+int(e[flagsAt]&flagDeadline)*8+int(e[klenAt])+int(e[vlenAt])]
+}
+
+// raw is the value part of the entry in slot i.
+func (p *page) raw(i int) []byte {
+	e := p.entry(i)
+	n := len(e)
+	return e[n-int(e[vlenAt]) : n : n]
+}
+
+func (p *page) object(i int) Object { return (*p.objs)[p.raw(i)[0]] }
+
+func (p *page) key(i int) []byte {
+	e := p.entry(i)
+	if e[flagsAt]&flagLong != 0 {
+		return p.object(i).(*long).key
+	}
+	k := headBytes + int(e[flagsAt]&flagDeadline)*8
+	return e[k : k+int(e[klenAt]) : k+int(e[klenAt])]
+}
+
+func (p *page) deadline(i int) int64 {
+	e := p.slab[p.off[i&63]:]
+	if e[flagsAt]&flagDeadline == 0 {
+		return 0
+	}
+	return int64(binary.LittleEndian.Uint64(e[headBytes:]))
+}
+
+// earliest is the first of the page's deadlines, or 0.
+func (p *page) earliest() (at int64) {
+	for i, tag := range p.tags {
+		if tag == 0 {
+			continue
+		}
+		if d := p.deadline(i); d != 0 && (at == 0 || d < at) {
+			at = d
+		}
+	}
+	return at
+}
+
+func (p *page) objsBytes() int {
+	if p.objs == nil {
+		return 0
+	}
+	return 24 + 16*cap(*p.objs)
+}
+
+// addObject puts o where nothing is and returns the place.
+func (p *page) addObject(o Object) byte {
+	if p.objs == nil {
+		p.objs = new([]Object)
+	}
+	for i, old := range *p.objs {
+		if old == nil {
+			(*p.objs)[i] = o
+			return byte(i)
+		}
+	}
+	if n := len(*p.objs); n == cap(*p.objs) {
+		bigger := make([]Object, n, max(1, min(pageSlots, n+n/2+1)))
+		copy(bigger, *p.objs)
+		*p.objs = bigger
+	}
+	*p.objs = append(*p.objs, o)
+	return byte(len(*p.objs) - 1)
+}
+
+// Key is the entry's key; it points into the page.
+func (r Ref) Key() []byte { return r.p.key(r.slot) }
+
+// Hash is a hash that leads to the entry's page: that of its key if the entry was found
+// by key, the page's prefix if it was met in a walk, 0 in a view.
+func (r Ref) Hash() uint64 { return r.hash }
+
+// Kind is the byte that Put was given to say what the value is.
+func (r Ref) Kind() uint8 { return r.p.slab[int(r.p.off[r.slot&63])+kindAt] }
+
+// Access is the entry's 24 bits of access history.
+func (r Ref) Access() uint32 {
+	e := r.p.slab[int(r.p.off[r.slot&63])+accessAt:]
+	return uint32(e[0]) | uint32(e[1])<<8 | uint32(e[2])<<16
+}
+
+// Deadline is the entry's deadline, or 0.
+func (r Ref) Deadline() int64 { return r.p.deadline(r.slot) }
+
+// Bytes is the value of an entry without object. It points into the page, and may be
+// written through only if it came from Table.Own.
+func (r Ref) Bytes() []byte {
+	e := r.p.slab[r.p.off[r.slot&63]:]
+	f := e[flagsAt]
+	if f&(flagObject|flagLong) == 0 {
+		v := headBytes + int(f&flagDeadline)*8 + int(e[klenAt])
+		return e[v : v+int(e[vlenAt]) : v+int(e[vlenAt])]
+	}
+	if f&flagLong != 0 {
+		return r.p.object(r.slot).(*long).val
+	}
+	return nil
+}
+
+// Object is the value of an entry that has an object, else nil.
+func (r Ref) Object() Object {
+	switch f := r.p.slab[r.p.off[r.slot&63]]; {
+	case f&flagLong != 0:
+		return r.p.object(r.slot).(*long).obj
+	case f&flagObject != 0:
+		return r.p.object(r.slot)
+	}
+	return nil
+}
+
+// MemBytes is the memory that the entry takes, its share of the page and its object
+// included, bytes.
+func (r Ref) MemBytes() int {
+	n := len(r.p.entry(r.slot)) + pageBytes/max(1, int(r.p.count))
+	if r.p.slab[r.p.off[r.slot&63]]&flagObject != 0 {
+		n += 16 + r.p.object(r.slot).MemBytes()
+	}
+	return n
+}

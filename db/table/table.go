@@ -1,0 +1,538 @@
+// Package table is a hash table made of packed pages: the keyspace, and the index of
+// every large collection.
+//
+// A Go map of objects spends more on headers and pointers than on the keys, makes the
+// collector visit each of them, and rehashes as a whole. Here keys and small values lie
+// side by side in one slice of bytes per page, a page holds up to 64 of them, and
+// extendible hashing (Fagin et al., 1979) splits one page at a time:
+//
+//	 top (1 or 256)     directory          page: 64 slots
+//	+-----+          +---------+        +------------------------------------------+
+//	| sub |--------> | *page   |------> | epoch depth count dead over arm          |
+//	| sub |          | *page   |        | tags [64]byte    7 hash bits, 0 = free   |
+//	| ... |          | ...     |        | off  [64]uint16  where in the slab       |
+//	+-----+          +---------+        | slab []byte      entry, entry, ...       |
+//	 by the top       by the next       | objs []Object    what is not bytes       |
+//	 hash bits        hash bits         +------------------------------------------+
+//
+//	hash  | top 8 | directory, as deep as needed ... | group 3 | tag 7 | unused 8 |
+//
+//	entry | flags | kind | access 3 | klen | vlen | [deadline 8] | key | value |
+//
+// To the collector a page is two or three objects whatever it holds, so ten million
+// keys are some hundred thousand objects. A directory and the top hold pointers alone.
+// A table starts as one page under a top of one; when that directory reaches 2^10 the
+// top becomes 256 wide, so no directory is ever large enough that doubling it shows.
+//
+// Inside a page a key has a home group of eight slots, and eight tags are compared as
+// one word. Bit g of over says that some key whose home is g had to go to another
+// group; only then does a search go on after its home. Bits are set on insertion and
+// forgotten when the page is rebuilt.
+//
+// Entries are appended to the slab. One that is replaced by another size, or deleted,
+// stays as dead bytes until the slab would have to grow and a third of it is dead;
+// then it is rewritten. A key or value longer than 255 bytes stands in objs.
+//
+// Copy on write. The table has an epoch, each page and directory the epoch in which it
+// was made. View copies the top and raises the epoch. While a view lives, what is older
+// than the newest view (its epoch below frozen) is cloned before the first write, in
+// one place, own. So a view is a few pointers, is read by other goroutines with no
+// lock, and dropping it is all the cleaning there is. Two fields of a frozen page may
+// still be written, since no view reads them: arm, and nothing else.
+//
+// Deadlines. A page knows in arm when somebody (the wheel) will come and look at it,
+// and asks for an earlier visit when an earlier deadline is set. One appointment
+// serves the whole page: a deadline that moves later, and all but the first of 64,
+// cost nothing at all. The design had an appointment a key.
+//
+// Costs: find is a hash, three dependent loads and one compare of the key; insert adds
+// a copy; a split moves 64 entries. Between calls (check proves it): every entry lies
+// in the page its hash leads to, under its tag; count and dead are exact; over covers
+// every entry away from home; arm is not later than the earliest deadline; bytes is
+// the sum of what the parts hold.
+package table
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+
+	"redust/internal/assert"
+)
+
+const (
+	pageSlots  = 64
+	groupSlots = 8
+	maxInline  = 255     // longest key or value in a slab, bytes
+	maxSlab    = 1 << 16 // offsets are 16 bits
+	topBits    = 8
+	wideAt     = 10 // directory depth at which the top becomes 2^topBits wide
+	maxDepth   = 64 - topBits - hashLow
+	hashLow    = 18 // low hash bits that no directory uses: group, tag, unused
+)
+
+// Object is a value, or part of one, that is not a run of bytes in a slab. It is
+// shared between a page and its frozen copies: before it is changed in place its owner
+// asks Writable.
+type Object interface {
+	// MemBytes is the memory behind the object, its header included, bytes. It is
+	// asked once when the object is stored; later changes are told to Table.Resized.
+	MemBytes() int
+}
+
+// Armer is told when a page wants to be visited: hash leads to the page, at is
+// the time in the unit of the deadlines.
+type Armer interface {
+	Arm(hash uint64, at int64)
+}
+
+// Table maps keys to entries. It belongs to one goroutine. Use New.
+type Table struct {
+	top    []*dir
+	shift  uint8 // of a hash to its place in top: 64 or 56
+	epoch  uint32
+	frozen uint32 // what is older belongs to a living view
+	views  []uint32
+	count  int
+	timed  int // entries with a deadline
+	bytes  int64
+	seed   maphash.Seed
+	armer  Armer
+}
+
+// dir is one directory: pages by the hash bits after those of the top.
+type dir struct {
+	pages   []*page
+	depth   uint8
+	epoch   uint32
+	deepest int // pages whose depth equals the directory's
+}
+
+type page struct {
+	slab  []byte
+	objs  *[]Object
+	tags  [pageSlots]uint8
+	off   [pageSlots]uint16
+	arm   int64 // when the page will be visited; 0 if nobody will
+	epoch uint32
+	dead  uint16 // bytes of the slab that no entry uses
+	depth uint8
+	count uint8
+	over  uint8
+}
+
+// A page with few entries is joined with its neighbour if together they have no more
+// than joined: well below half a page, so that the next insertion does not split it.
+const few, joined = 12, 24
+
+const (
+	pageBytes = 256 // the size class of a page
+	dirBytes  = 48
+)
+
+// New returns an empty table. Tables that share seed agree on Hash. armer may be nil
+// when no deadline will be set.
+func New(seed maphash.Seed, armer Armer) *Table {
+	t := &Table{seed: seed, armer: armer, epoch: 1}
+	t.reset()
+	return t
+}
+
+// reset makes the table as it was when new, the views aside.
+func (t *Table) reset() {
+	p := t.newPage(0, 0)
+	t.top = []*dir{{pages: []*page{p}, epoch: t.epoch, deepest: 1}}
+	t.shift = 64
+	t.count, t.timed = 0, 0
+	t.bytes = pageBytes + dirBytes + 16
+}
+
+// Hash is the hash that leads to key, in this table and its kin.
+func (t *Table) Hash(key []byte) uint64 { return maphash.Bytes(t.seed, key) }
+
+// Len is the number of entries, those past their deadline included.
+func (t *Table) Len() int { return t.count }
+
+// Timed is the number of entries that have a deadline.
+func (t *Table) Timed() int { return t.timed }
+
+// Bytes is the memory that the table holds, objects included and views not, bytes.
+func (t *Table) Bytes() int64 { return t.bytes }
+
+// Resized tells that an object in the table has grown by delta bytes.
+func (t *Table) Resized(delta int) { t.bytes += int64(delta) }
+
+// Epoch is the table's epoch, for an object that is being made.
+func (t *Table) Epoch() uint32 { return t.epoch }
+
+// Writable tells whether something made in this epoch may be changed in place, that
+// is, whether no living view sees it.
+func (t *Table) Writable(epoch uint32) bool { return epoch >= t.frozen }
+
+func (t *Table) dir(h uint64) *dir { return t.top[h>>t.shift] }
+
+// index is the place of the hash in the directory.
+func (t *Table) index(d *dir, h uint64) uint64 {
+	return h << (64 - t.shift) >> (64 - d.depth)
+}
+
+func (t *Table) page(h uint64) *page {
+	d := t.dir(h)
+	return d.pages[t.index(d, h)]
+}
+
+func tagOf(h uint64) uint8   { return uint8(h>>8) | 0x80 }
+func groupOf(h uint64) uint8 { return uint8(h>>15) & 7 }
+
+const (
+	lows  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// match marks, in the high bits, the bytes of w that equal tag. A byte above a match
+// may be marked without being one; the caller compares keys anyway.
+func match(w uint64, tag uint8) uint64 {
+	x := w ^ lows*uint64(tag)
+	return (x - lows) &^ x & highs
+}
+
+func (p *page) group(g uint8) uint64 {
+	return binary.LittleEndian.Uint64(p.tags[g&7*groupSlots:])
+}
+
+// find returns the slot of key, or -1.
+func (p *page) find(h uint64, key []byte) int {
+	tag, home := tagOf(h), groupOf(h)
+	for n := uint8(0); ; {
+		g := (home + n) & 7
+		for m := match(p.group(g), tag); m != 0; m &= m - 1 {
+			i := int(g)*groupSlots + bits.TrailingZeros64(m)>>3
+			if p.tags[i&63] == tag && p.hasKey(i, key) {
+				return i
+			}
+		}
+		if p.over>>home&1 == 0 {
+			return -1
+		}
+		if n++; n == groupSlots {
+			return -1
+		}
+	}
+}
+
+// free returns an empty slot for a key with this home, and marks the home as
+// overflowing if the slot is elsewhere. The page is not full.
+func (p *page) free(home uint8) int {
+	for n := uint8(0); n < groupSlots; n++ {
+		g := (home + n) & 7
+		if m := ^p.group(g) & highs; m != 0 {
+			if n > 0 {
+				p.over |= 1 << home
+			}
+			return int(g)*groupSlots + bits.TrailingZeros64(m)>>3
+		}
+	}
+	panic("table: no free slot in a page that is not full")
+}
+
+// Ref is a found entry. It is valid until the next change to its table; the zero Ref
+// is no entry.
+type Ref struct {
+	p    *page
+	hash uint64
+	slot int
+}
+
+// OK tells whether the Ref is an entry.
+func (r Ref) OK() bool { return r.p != nil }
+
+// Find returns the entry of key, whose hash is h.
+func (t *Table) Find(h uint64, key []byte) Ref {
+	p := t.page(h)
+	if i := p.find(h, key); i >= 0 {
+		return Ref{p, h, i}
+	}
+	return Ref{}
+}
+
+// Touch brings what a Find of each hash would look at into the processor's caches. The
+// loads of one round do not depend on each other, so their misses overlap; that is
+// worth several times the work when the table is larger than the caches. It returns a
+// number that means nothing, so that the loads are not optimised away.
+func (t *Table) Touch(hashes []uint64) uint64 {
+	var pages [TouchMax]*page
+	var sum uint64
+	hashes = hashes[:min(len(hashes), TouchMax)]
+	for i, h := range hashes {
+		pages[i] = t.page(h)
+	}
+	for i, h := range hashes {
+		sum += pages[i].group(groupOf(h)) + uint64(pages[i].count)
+	}
+	for i, h := range hashes {
+		p := pages[i]
+		if m := match(p.group(groupOf(h)), tagOf(h)); m != 0 {
+			s := int(groupOf(h))*groupSlots + bits.TrailingZeros64(m)>>3
+			sum += uint64(p.off[s&63])
+		}
+	}
+	for i, h := range hashes {
+		p := pages[i]
+		if m := match(p.group(groupOf(h)), tagOf(h)); m != 0 {
+			s := int(groupOf(h))*groupSlots + bits.TrailingZeros64(m)>>3
+			if o := int(p.off[s&63]); o < len(p.slab) {
+				sum += uint64(p.slab[o])
+			}
+		}
+	}
+	return sum
+}
+
+// TouchMax is how many hashes one Touch looks after.
+const TouchMax = 16
+
+// own returns the page of h for writing: the page itself, or, if a view sees it, a
+// clone that has taken its place.
+func (t *Table) own(h uint64) *page {
+	p := t.page(h)
+	if p.epoch >= t.frozen {
+		return p
+	}
+	q := p.clone(t.epoch)
+	d := t.ownDir(h)
+	t.link(d, h, q)
+	return q
+}
+
+// ownDir is own for a directory.
+func (t *Table) ownDir(h uint64) *dir {
+	d := t.dir(h)
+	if d.epoch >= t.frozen {
+		return d
+	}
+	c := &dir{pages: append([]*page(nil), d.pages...), depth: d.depth, epoch: t.epoch, deepest: d.deepest}
+	t.top[h>>t.shift] = c
+	return c
+}
+
+// span is the range of directory places that lead to a page of this depth.
+func (t *Table) span(d *dir, h uint64, depth uint8) (from, n uint64) {
+	n = 1 << (d.depth - depth)
+	return t.index(d, h) &^ (n - 1), n
+}
+
+// link makes all the places of p's prefix lead to p. The directory is the table's own.
+func (t *Table) link(d *dir, h uint64, p *page) {
+	from, n := t.span(d, h, p.depth)
+	for i := from; i < from+n; i++ {
+		d.pages[i] = p
+	}
+}
+
+func (t *Table) newPage(depth uint8, slab int) *page {
+	p := &page{depth: depth, epoch: t.epoch}
+	if slab > 0 {
+		p.slab = sized(slab)
+	}
+	return p
+}
+
+// clone copies a page so that the copy can be written while the old one is read.
+func (p *page) clone(epoch uint32) *page {
+	q := new(page)
+	*q = *p
+	q.epoch = epoch
+	q.slab = append(make([]byte, 0, cap(p.slab)), p.slab...)
+	if p.objs != nil {
+		objs := append(make([]Object, 0, cap(*p.objs)), *p.objs...)
+		q.objs = &objs
+	}
+	return q
+}
+
+// sized returns an empty slice whose capacity is the size class that holds n bytes.
+func sized(n int) []byte { return append([]byte(nil), make([]byte, n)...)[:0] }
+
+// split makes two pages of the one that h leads to, which is full.
+func (t *Table) split(h uint64) {
+	d := t.ownDir(h)
+	p := d.pages[t.index(d, h)]
+	if p.depth == d.depth {
+		if len(t.top) == 1 && d.depth == wideAt {
+			t.widen()
+			return
+		}
+		assert.That(d.depth < maxDepth, "table: hashes do not differ")
+		t.double(d)
+	}
+	bit := t.shift - 1 - p.depth // the hash bit that tells the halves apart
+	half := len(p.slab)/2 + len(p.slab)/8
+	a, b := t.newPage(p.depth+1, half), t.newPage(p.depth+1, half)
+	t.bytes += int64(pageBytes + cap(a.slab) + cap(b.slab) - cap(p.slab) - p.objsBytes())
+	for i := range p.tags {
+		if p.tags[i] == 0 {
+			continue
+		}
+		eh := t.Hash(p.key(i))
+		if eh>>bit&1 == 0 {
+			t.moveTo(a, p, i, eh)
+		} else {
+			t.moveTo(b, p, i, eh)
+		}
+	}
+	prefix := h >> bit >> 1 << 1 << bit
+	t.link(d, prefix, a)
+	t.link(d, prefix|1<<bit, b)
+	if p.depth+1 == d.depth {
+		d.deepest += 2
+	}
+	t.rearm(a, prefix, p.arm)
+	t.rearm(b, prefix|1<<bit, p.arm)
+}
+
+// rearm sets the appointment of a page that has taken over entries of another, whose
+// appointment at was. The old one may lead to either page, so both ask anew unless
+// nothing has a deadline.
+func (t *Table) rearm(p *page, h uint64, at int64) {
+	if at == 0 {
+		return
+	}
+	if p.arm = p.earliest(); p.arm != 0 {
+		t.armer.Arm(h, p.arm)
+	}
+}
+
+// moveTo appends entry i of p, whose hash is h, to q.
+func (t *Table) moveTo(q, p *page, i int, h uint64) {
+	e := p.entry(i)
+	if cap(q.slab)-len(q.slab) < len(e) {
+		t.roomFor(q, len(e))
+	}
+	j := q.free(groupOf(h))
+	q.tags[j] = tagOf(h)
+	q.off[j] = uint16(len(q.slab))
+	q.count++
+	q.slab = append(q.slab, e...)
+	if e[0]&flagObject != 0 {
+		was := q.objsBytes()
+		q.slab[len(q.slab)-1] = q.addObject(p.object(i))
+		t.bytes += int64(q.objsBytes() - was)
+	}
+}
+
+// double makes a directory twice as wide.
+func (t *Table) double(d *dir) {
+	wide := make([]*page, 2*len(d.pages))
+	for i, p := range d.pages {
+		wide[2*i], wide[2*i+1] = p, p
+	}
+	t.bytes += int64(8 * len(d.pages))
+	d.pages, d.deepest = wide, 0
+	d.depth++
+}
+
+// widen turns the only directory, 2^wideAt places, into 256 under a wide top. Pages
+// that would belong to several are split first.
+func (t *Table) widen() {
+	d := t.ownDir(0)
+	step := uint64(1) << (64 - wideAt)
+	for i := uint64(0); i < 1<<wideAt; i++ {
+		for d.pages[i].depth < topBits {
+			t.split(i * step)
+		}
+	}
+	t.top = make([]*dir, 1<<topBits)
+	t.shift = 64 - topBits
+	const each = 1 << (wideAt - topBits)
+	for i := range t.top {
+		s := &dir{pages: append([]*page(nil), d.pages[i*each:(i+1)*each]...), depth: wideAt - topBits, epoch: t.epoch}
+		for j := 0; j < each; {
+			p := s.pages[j]
+			if p.epoch < t.frozen {
+				// Its depth is about to be counted from elsewhere, and a view may be
+				// reading the page, so this one must be ours.
+				p = p.clone(t.epoch)
+			}
+			p.depth -= topBits
+			n := 1 << (s.depth - p.depth)
+			for k := j; k < j+n; k++ {
+				s.pages[k] = p
+			}
+			if p.depth == s.depth {
+				s.deepest++
+			}
+			j += n
+		}
+		t.top[i] = s
+	}
+	t.bytes += (1<<topBits)*(dirBytes+8) - dirBytes - 8
+}
+
+// shrink joins the page of h with its neighbour when both have become nearly empty,
+// and halves the directory when no page needs its last bit.
+func (t *Table) shrink(h uint64, p *page) {
+	if t.count == 0 {
+		t.reset()
+		return
+	}
+	for p.count <= few && p.depth > 0 {
+		bit := t.shift - p.depth
+		buddy := t.page(h ^ 1<<bit)
+		if buddy.depth != p.depth || buddy.count+p.count > joined {
+			return
+		}
+		d := t.ownDir(h)
+		q := t.newPage(p.depth-1, len(p.slab)-int(p.dead)+len(buddy.slab)-int(buddy.dead))
+		t.bytes -= int64(pageBytes + cap(p.slab) + cap(buddy.slab) - cap(q.slab) + p.objsBytes() + buddy.objsBytes())
+		for _, from := range [2]*page{p, buddy} {
+			for i := range from.tags {
+				if from.tags[i] != 0 {
+					t.moveTo(q, from, i, t.Hash(from.key(i)))
+				}
+			}
+		}
+		t.link(d, h, q)
+		if p.depth == d.depth {
+			d.deepest -= 2
+		}
+		if at := max(p.arm, buddy.arm); at != 0 {
+			t.rearm(q, h, at)
+		}
+		p = q
+		for d.depth > 0 && d.deepest == 0 {
+			t.halve(d)
+		}
+	}
+}
+
+// halve drops the last bit of a directory that no page needs.
+func (t *Table) halve(d *dir) {
+	t.bytes -= int64(4 * len(d.pages))
+	d.depth--
+	half := make([]*page, len(d.pages)/2)
+	for i := range half {
+		half[i] = d.pages[2*i]
+	}
+	d.pages = half
+	for i := uint64(0); i < uint64(len(half)); {
+		p := half[i]
+		if p.depth == d.depth {
+			d.deepest++
+		}
+		i += 1 << (d.depth - p.depth)
+	}
+}
+
+func (p *page) hasKey(i int, key []byte) bool {
+	o := int(p.off[i&63])
+	e := p.slab[o:]
+	if len(e) < headBytes {
+		return false
+	}
+	k := headBytes + int(e[0]&flagDeadline)*8
+	if n := int(e[klenAt]); n == len(key) && e[0]&flagLong == 0 {
+		return bytes.Equal(e[k:k+n], key)
+	}
+	return e[0]&flagLong != 0 && bytes.Equal(p.object(i).(*long).key, key)
+}

@@ -1,0 +1,287 @@
+package table
+
+import (
+	"encoding/binary"
+
+	"redust/internal/assert"
+)
+
+// Entry is what Put stores under a key. Bytes are copied, at most MaxInline of them;
+// a longer value is an Object, which the table takes over. Deadline 0 is none.
+type Entry struct {
+	Kind     uint8
+	Access   uint32
+	Deadline int64
+	Bytes    []byte
+	Object   Object
+}
+
+// MaxInline is the longest run of bytes that is stored without an Object, bytes.
+const MaxInline = maxInline
+
+// Put stores e under key, whose hash is h, in place of what was there. Bytes and key
+// must not point into this table.
+func (t *Table) Put(h uint64, key []byte, e Entry) {
+	assert.That(len(e.Bytes) <= maxInline, "table: a long value must be an object")
+	for {
+		p := t.own(h)
+		if i := p.find(h, key); i >= 0 {
+			t.replace(p, i, h, key, e)
+			return
+		}
+		if p.count < pageSlots {
+			t.insert(p, h, key, e)
+			return
+		}
+		t.split(h)
+	}
+}
+
+// insert adds an entry that is not there to a page that has room.
+func (t *Table) insert(p *page, h uint64, key []byte, e Entry) {
+	t.write(p, p.free(groupOf(h)), h, key, e)
+	t.count++
+	p.count++
+	if e.Deadline != 0 {
+		t.timed++
+		t.arm(p, h, e.Deadline)
+	}
+}
+
+// write appends an entry and makes slot i lead to it.
+func (t *Table) write(p *page, i int, h uint64, key []byte, e Entry) {
+	var flags, vlen, klen uint8 = 0, uint8(len(e.Bytes)), uint8(len(key))
+	obj := e.Object
+	if len(key) > maxInline {
+		flags, klen = flagLong, 0
+		obj = &long{key: append([]byte(nil), key...), val: append([]byte(nil), e.Bytes...), obj: e.Object}
+	}
+	if obj != nil {
+		flags |= flagObject
+		vlen = 1
+	}
+	need := headBytes + int(klen) + int(vlen)
+	if e.Deadline != 0 {
+		flags |= flagDeadline
+		need += 8
+	}
+	if cap(p.slab)-len(p.slab) < need {
+		t.roomFor(p, need)
+	}
+	at := len(p.slab)
+	p.tags[i] = tagOf(h)
+	p.off[i] = uint16(at)
+	s := append(p.slab, flags, e.Kind, byte(e.Access), byte(e.Access>>8), byte(e.Access>>16), klen, vlen)
+	if e.Deadline != 0 {
+		s = binary.LittleEndian.AppendUint64(s, uint64(e.Deadline))
+	}
+	s = append(s, key[:klen]...)
+	if obj == nil {
+		p.slab = append(s, e.Bytes...)
+		return
+	}
+	was := p.objsBytes()
+	p.slab = append(s, p.addObject(obj))
+	t.bytes += int64(p.objsBytes() - was + obj.MemBytes())
+}
+
+// replace stores e over the entry in slot i: in place when its shape is the same.
+func (t *Table) replace(p *page, i int, h uint64, key []byte, e Entry) {
+	old := p.slab[p.off[i]:]
+	f := old[flagsAt]
+	if f&(flagObject|flagLong) == 0 && e.Object == nil && int(old[vlenAt]) == len(e.Bytes) && (f&flagDeadline != 0) == (e.Deadline != 0) {
+		at := headBytes
+		old[kindAt] = e.Kind
+		old[accessAt], old[accessAt+1], old[accessAt+2] = byte(e.Access), byte(e.Access>>8), byte(e.Access>>16)
+		if e.Deadline != 0 {
+			binary.LittleEndian.PutUint64(old[at:], uint64(e.Deadline))
+			at += 8
+			t.arm(p, h, e.Deadline)
+		}
+		copy(old[at+int(old[klenAt]):], e.Bytes)
+		return
+	}
+	t.drop(p, i)
+	t.write(p, i, h, key, e)
+	if e.Deadline != 0 {
+		t.timed++
+		t.arm(p, h, e.Deadline)
+	}
+}
+
+// drop gives up what the entry in slot i holds; the slot itself stays.
+func (t *Table) drop(p *page, i int) {
+	e := p.entry(i)
+	if e[flagsAt]&flagDeadline != 0 {
+		t.timed--
+	}
+	if e[flagsAt]&flagObject != 0 {
+		at := p.raw(i)[0]
+		t.bytes -= int64((*p.objs)[at].MemBytes())
+		(*p.objs)[at] = nil
+	}
+	p.dead += uint16(len(e))
+	p.tags[i] = 0
+}
+
+// smallSlab is what an empty page keeps for its next entry, bytes.
+const smallSlab = 128
+
+// Delete removes the entry of key and tells whether there was one.
+func (t *Table) Delete(h uint64, key []byte) bool {
+	if t.page(h).find(h, key) < 0 {
+		return false
+	}
+	p := t.own(h)
+	t.drop(p, p.find(h, key))
+	p.count--
+	t.count--
+	if p.count == 0 {
+		if cap(p.slab) > smallSlab {
+			t.bytes -= int64(cap(p.slab))
+			p.slab = nil
+		}
+		p.slab, p.dead, p.over = p.slab[:0], 0, 0
+	}
+	if p.count <= few {
+		t.shrink(h, p)
+	}
+	return true
+}
+
+// roomFor makes room for need more bytes: by leaving out the dead ones if they are a
+// third of the slab or it cannot grow, else by growing it an eighth at least. The
+// page is the table's own.
+func (t *Table) roomFor(p *page, need int) {
+	live := len(p.slab) - int(p.dead)
+	was := cap(p.slab)
+	if 3*int(p.dead) >= len(p.slab) && p.dead > 0 || len(p.slab)+need > maxSlab {
+		assert.That(live+need <= maxSlab, "table: page too large")
+		fresh := sized(min(maxSlab, live+need+live/8))
+		for i := range p.tags {
+			if p.tags[i] != 0 {
+				e := p.entry(i)
+				p.off[i] = uint16(len(fresh))
+				fresh = append(fresh, e...)
+			}
+		}
+		p.slab, p.dead = fresh, 0
+	} else {
+		p.slab = append(sized(min(maxSlab, len(p.slab)+need+len(p.slab)/8)), p.slab...)
+	}
+	t.bytes += int64(cap(p.slab) - was)
+}
+
+// Own makes the entry's page writable and returns the entry as it is there, so that
+// Bytes may be written through.
+func (t *Table) Own(r Ref) Ref {
+	r.p = t.own(r.hash)
+	return r
+}
+
+// SetAccess notes an access. It does nothing on a page that a view is reading.
+func (t *Table) SetAccess(r Ref, access uint32) {
+	if r.p.epoch >= t.frozen {
+		e := r.p.slab[int(r.p.off[r.slot&63])+accessAt:]
+		e[0], e[1], e[2] = byte(access), byte(access>>8), byte(access>>16)
+	}
+}
+
+// SetKind changes the byte that says what the value is.
+func (t *Table) SetKind(r Ref, kind uint8) {
+	r = t.Own(r)
+	r.p.slab[int(r.p.off[r.slot&63])+kindAt] = kind
+}
+
+// SetDeadline gives the entry another deadline, or none if at is 0.
+func (t *Table) SetDeadline(r Ref, at int64) {
+	p := t.own(r.hash)
+	e := p.entry(r.slot)
+	has := e[flagsAt]&flagDeadline != 0
+	switch {
+	case has && at != 0:
+		binary.LittleEndian.PutUint64(e[headBytes:], uint64(at))
+	case has:
+		copy(e[headBytes:], e[headBytes+8:])
+		e[flagsAt] &^= flagDeadline
+		p.dead += 8
+		t.timed--
+		return
+	case at == 0:
+		return
+	default:
+		t.addDeadline(p, r.slot, at)
+		t.timed++
+	}
+	t.arm(p, r.hash, at)
+}
+
+// addDeadline rewrites the entry in slot i with eight bytes more.
+func (t *Table) addDeadline(p *page, i int, at int64) {
+	n := len(p.entry(i)) + 8
+	if cap(p.slab)-len(p.slab) < n {
+		t.roomFor(p, n)
+	}
+	e := p.entry(i)
+	start := len(p.slab)
+	s := append(p.slab, e[:headBytes]...)
+	s = binary.LittleEndian.AppendUint64(s, uint64(at))
+	p.slab = append(s, e[headBytes:]...)
+	p.slab[start] |= flagDeadline
+	p.off[i] = uint16(start)
+	p.dead += uint16(len(e))
+}
+
+// arm asks for an earlier visit of the page if at is before the one it waits for.
+func (t *Table) arm(p *page, h uint64, at int64) {
+	if p.arm == 0 || at < p.arm {
+		p.arm = at
+		t.armer.Arm(h, at)
+	}
+}
+
+// Due is the visit that a page asked for: if the appointment still stands, it passes
+// the keys and deadlines of the entries that are due at now to each (the keys point
+// into the page, which must not change meanwhile), and forgets the appointment. The
+// caller deletes what it will and then calls Rearm.
+func (t *Table) Due(h uint64, appointed, now int64, each func(key []byte, deadline int64)) bool {
+	p := t.page(h)
+	if p.arm != appointed {
+		return false
+	}
+	p.arm = 0
+	for i, tag := range p.tags {
+		if tag == 0 {
+			continue
+		}
+		if d := p.deadline(i); d != 0 && d <= now {
+			each(p.key(i), d)
+		}
+	}
+	return true
+}
+
+// Rearm makes the next appointment of the page that h leads to. An entry that is
+// already due, because the caller let it be, is looked at again at notBefore.
+func (t *Table) Rearm(h uint64, notBefore int64) {
+	p := t.page(h)
+	if at := p.earliest(); at != 0 {
+		t.arm(p, h, max(at, notBefore))
+	}
+}
+
+// Armed tells whether an appointment of the page of h at this time still stands.
+func (t *Table) Armed(h uint64, at int64) bool { return t.page(h).arm == at }
+
+// SetObject puts another object in the place of the entry's, and is told about as if it
+// had been there from the start: the memory of both is accounted for.
+func (t *Table) SetObject(r Ref, o Object) {
+	p := t.own(r.hash)
+	at := p.raw(r.slot)[0]
+	old := (*p.objs)[at]
+	if l, ok := old.(*long); ok {
+		o = &long{key: l.key, val: l.val, obj: o}
+	}
+	t.bytes += int64(o.MemBytes() - old.MemBytes())
+	(*p.objs)[at] = o
+}
