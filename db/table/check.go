@@ -6,10 +6,11 @@ import "redust/internal/assert"
 // always true is not.
 func (t *Table) check() {
 	count, timed := 0, 0
-	bytes := int64(0)
+	bytes, frame := int64(0), int64(0)
 	for top, d := range t.top {
 		assert.That(len(d.pages) == 1<<d.depth, "table: directory of a wrong width")
 		bytes += dirBytes + 8 + 8*int64(len(d.pages))
+		frame += dirBytes + 8 + 8*int64(len(d.pages))
 		deepest := 0
 		for i := uint64(0); i < uint64(len(d.pages)); {
 			p := d.pages[i]
@@ -24,13 +25,14 @@ func (t *Table) check() {
 			}
 			c, timedHere, size := t.checkPage(p, uint64(top), i)
 			count, timed, bytes = count+c, timed+timedHere, bytes+size
+			frame += pageBytes
 			i += n
 		}
 		assert.That(deepest == d.deepest, "table: deepest pages miscounted")
 	}
 	assert.That(count == t.count, "table: entries miscounted")
 	assert.That(timed == t.timed, "table: deadlines miscounted")
-	assert.That(bytes == t.bytes, "table: memory miscounted")
+	assert.That(bytes == t.bytes && frame == t.frame, "table: memory miscounted")
 }
 
 // checkPage checks one page, which begins at this place of this directory.

@@ -20,13 +20,14 @@ const (
 
 // long is an entry whose key does not fit a slab.
 type long struct {
-	key []byte
-	val []byte // the value's bytes, if obj is nil
-	obj Object
+	key   []byte
+	val   []byte // the value's bytes, if obj is nil
+	obj   Object
+	epoch uint32
 }
 
 func (l *long) MemBytes() int {
-	n := 64 + cap(l.key) + cap(l.val)
+	n := 72 + cap(l.key) + cap(l.val)
 	if l.obj != nil {
 		n += l.obj.MemBytes()
 	}

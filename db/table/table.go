@@ -97,6 +97,7 @@ type Table struct {
 	count  int
 	timed  int // entries with a deadline
 	bytes  int64
+	frame  int64 // of bytes: page headers, directories, the top
 	seed   maphash.Seed
 	armer  Armer
 }
@@ -146,6 +147,7 @@ func (t *Table) reset() {
 	t.shift = 64
 	t.count, t.timed = 0, 0
 	t.bytes = pageBytes + dirBytes + 16
+	t.frame = t.bytes
 }
 
 // Hash is the hash that leads to key, in this table and its kin.
@@ -159,6 +161,9 @@ func (t *Table) Timed() int { return t.timed }
 
 // Bytes is the memory that the table holds, objects included and views not, bytes.
 func (t *Table) Bytes() int64 { return t.bytes }
+
+// Overhead is the part of Bytes that holds no entries: page headers and directories.
+func (t *Table) Overhead() int64 { return t.frame }
 
 // Resized tells that an object in the table has grown by delta bytes.
 func (t *Table) Resized(delta int) { t.bytes += int64(delta) }
@@ -370,6 +375,7 @@ func (t *Table) split(h uint64) {
 	half := len(p.slab)/2 + len(p.slab)/8
 	a, b := t.newPage(p.depth+1, half), t.newPage(p.depth+1, half)
 	t.bytes += int64(pageBytes + cap(a.slab) + cap(b.slab) - cap(p.slab) - p.objsBytes())
+	t.frame += pageBytes
 	for i := range p.tags {
 		if p.tags[i] == 0 {
 			continue
@@ -428,6 +434,7 @@ func (t *Table) double(d *dir) {
 		wide[2*i], wide[2*i+1] = p, p
 	}
 	t.bytes += int64(8 * len(d.pages))
+	t.frame += int64(8 * len(d.pages))
 	d.pages, d.deepest = wide, 0
 	d.depth++
 }
@@ -467,6 +474,7 @@ func (t *Table) widen() {
 		t.top[i] = s
 	}
 	t.bytes += (1<<topBits)*(dirBytes+8) - dirBytes - 8
+	t.frame += (1<<topBits)*(dirBytes+8) - dirBytes - 8
 }
 
 // shrink joins the page of h with its neighbour when both have become nearly empty,
@@ -485,6 +493,7 @@ func (t *Table) shrink(h uint64, p *page) {
 		d := t.ownDir(h)
 		q := t.newPage(p.depth-1, len(p.slab)-int(p.dead)+len(buddy.slab)-int(buddy.dead))
 		t.bytes -= int64(pageBytes + cap(p.slab) + cap(buddy.slab) - cap(q.slab) + p.objsBytes() + buddy.objsBytes())
+		t.frame -= pageBytes
 		for _, from := range [2]*page{p, buddy} {
 			for i := range from.tags {
 				if from.tags[i] != 0 {
@@ -509,6 +518,7 @@ func (t *Table) shrink(h uint64, p *page) {
 // halve drops the last bit of a directory that no page needs.
 func (t *Table) halve(d *dir) {
 	t.bytes -= int64(4 * len(d.pages))
+	t.frame -= int64(4 * len(d.pages))
 	d.depth--
 	half := make([]*page, len(d.pages)/2)
 	for i := range half {

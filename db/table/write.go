@@ -37,6 +37,13 @@ func (t *Table) Put(h uint64, key []byte, e Entry) {
 	}
 }
 
+// Update is Put for an entry that Find has just found under this key: it saves finding it
+// again.
+func (t *Table) Update(r Ref, key []byte, e Entry) {
+	assert.That(len(e.Bytes) <= maxInline, "table: a long value must be an object")
+	t.replace(t.own(r.hash), r.slot, r.hash, key, e)
+}
+
 // insert adds an entry that is not there to a page that has room.
 func (t *Table) insert(p *page, h uint64, key []byte, e Entry) {
 	t.write(p, p.free(groupOf(h)), h, key, e)
@@ -54,7 +61,7 @@ func (t *Table) write(p *page, i int, h uint64, key []byte, e Entry) {
 	obj := e.Object
 	if len(key) > maxInline {
 		flags, klen = flagLong, 0
-		obj = &long{key: append([]byte(nil), key...), val: append([]byte(nil), e.Bytes...), obj: e.Object}
+		obj = &long{key: append([]byte(nil), key...), val: append([]byte(nil), e.Bytes...), obj: e.Object, epoch: t.epoch}
 	}
 	if obj != nil {
 		flags |= flagObject
@@ -176,6 +183,12 @@ func (t *Table) roomFor(p *page, need int) {
 // Bytes may be written through.
 func (t *Table) Own(r Ref) Ref {
 	r.p = t.own(r.hash)
+	if r.p.slab[r.p.off[r.slot&63]]&flagLong != 0 {
+		if l := r.p.object(r.slot).(*long); !t.Writable(l.epoch) {
+			val := append(make([]byte, 0, cap(l.val)), l.val...)
+			(*r.p.objs)[r.p.raw(r.slot)[0]] = &long{key: l.key, val: val, obj: l.obj, epoch: t.epoch}
+		}
+	}
 	return r
 }
 
@@ -280,7 +293,7 @@ func (t *Table) SetObject(r Ref, o Object) {
 	at := p.raw(r.slot)[0]
 	old := (*p.objs)[at]
 	if l, ok := old.(*long); ok {
-		o = &long{key: l.key, val: l.val, obj: o}
+		o = &long{key: l.key, val: l.val, obj: o, epoch: t.epoch}
 	}
 	t.bytes += int64(o.MemBytes() - old.MemBytes())
 	(*p.objs)[at] = o

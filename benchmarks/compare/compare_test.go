@@ -1,0 +1,251 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"redust/benchmarks/load"
+	"redust/benchmarks/measure"
+	"redust/benchmarks/report"
+	"redust/benchmarks/target"
+)
+
+func TestNamesAreUniqueAndBoundsFindTheirRows(t *testing.T) {
+	seen := map[string]bool{}
+	bounded := 0
+	for _, w := range workloads() {
+		if seen[w.name] {
+			t.Errorf("two workloads are called %s", w.name)
+		}
+		seen[w.name] = true
+		if w.run == nil || w.section == "" {
+			t.Errorf("%s is incomplete", w.name)
+		}
+		if w.bound != nil {
+			bounded++
+		}
+	}
+	// Five without a pipeline, two each at 16, 64 and ten million keys, eleven groups,
+	// memory, two stalls, the tail, expiry.
+	if want := 5 + 6 + 11 + 5; bounded != want {
+		t.Errorf("%d workloads have a bound, want %d", bounded, want)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	for _, r := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"-only", "^p64/(get|zadd)$"}, []string{"p64/get", "p64/zadd"}},
+		{[]string{"-only", "^p64/(get|zadd)$", "-bounds"}, []string{"p64/get"}},
+		{[]string{"-only", "nothing of the kind"}, nil},
+	} {
+		opt, err := parseFlags(r.args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, w := range choose(workloads(), opt) {
+			got = append(got, w.name)
+		}
+		if !slices.Equal(slices.Sorted(slices.Values(got)), r.want) {
+			t.Errorf("%v chooses %v, want %v", r.args, got, r.want)
+		}
+	}
+	for _, bad := range [][]string{{"-only", "("}, {"-rounds", "0"}, {"-server", "x"}, {"extra"}, {"-keys", "10"}} {
+		if _, err := parseFlags(bad); err == nil {
+			t.Errorf("%v was accepted", bad)
+		}
+	}
+	opt, err := parseFlags([]string{"-quick"})
+	if err != nil || opt.keys != 200_000 || opt.seconds != 5 {
+		t.Errorf("-quick: %d keys, %d s, %v", opt.keys, opt.seconds, err)
+	}
+}
+
+// Each turn uses its own member in each set, and the commands come in order.
+func TestRoundTripScript(t *testing.T) {
+	var union, hash group
+	for _, g := range groups() {
+		switch g.name {
+		case "set_union":
+			union = g
+		case "hash_ops":
+			hash = g
+		}
+	}
+	gen := union.gen(nil)
+	var got, want []byte
+	for i := range 6 {
+		got = gen(got, i)
+	}
+	for i := range 2 {
+		want = load.Cmd(want, "SADD", "s1", fmt.Sprintf("a:%012d", i))
+		want = load.Cmd(want, "SADD", "s2", fmt.Sprintf("b:%012d", i))
+		want = load.Cmd(want, "SUNION", "s1", "s2")
+	}
+	if string(got) != string(want) {
+		t.Errorf("set_union: %q, want %q", got, want)
+	}
+	first, again := hash.gen(nil)(nil, 0), hash.gen(nil)(nil, 2*16)
+	if string(first) != string(again) {
+		t.Errorf("hash_ops has more than 16 fields: %q, %q", first, again)
+	}
+}
+
+// Nine to one, and the same for the same seed.
+func TestBlend(t *testing.T) {
+	count := func(seed uint64) (sets int, text string) {
+		gen := blend(1000)(rand.New(rand.NewPCG(seed, 0)))
+		var b []byte
+		for i := range 10_000 {
+			b = gen(b, i)
+		}
+		return strings.Count(string(b), "SET\r\n$16"), string(b)
+	}
+	sets, text := count(1)
+	if sets < 900 || sets > 1100 {
+		t.Errorf("%d of 10,000 are SET", sets)
+	}
+	if _, again := count(1); again != text {
+		t.Error("the same seed gives another script")
+	}
+	if _, other := count(2); other == text {
+		t.Error("another seed gives the same script")
+	}
+}
+
+func TestInTime(t *testing.T) {
+	deadlines := []float64{100, 110, 120, 130}
+	for _, r := range []struct {
+		name  string
+		polls []poll
+		want  float64
+	}{
+		{"on time", []poll{{95, 0}, {101, 1}, {115, 2}, {125, 3}, {150, 4}}, 1},
+		{"the last one a millisecond late", []poll{{101, 3}, {151, 4}}, 0.75},
+		{"all at once, within the first's tolerance", []poll{{120, 4}}, 1},
+		{"all at once, half too late", []poll{{131, 0}, {132, 4}}, 0.5}, // 120 and 130 still count
+		{"never", []poll{{101, 0}, {500, 1}}, 0},
+		{"no reading", nil, 0},
+	} {
+		if got := inTime(deadlines, r.polls, 20); math.Abs(got-r.want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", r.name, got, r.want)
+		}
+	}
+	if inTime(nil, []poll{{1, 1}}, 20) != 0 {
+		t.Error("no keys, yet a share")
+	}
+}
+
+func TestUnknownCommand(t *testing.T) {
+	for _, r := range []struct {
+		err  error
+		want string
+		ok   bool
+	}{
+		{load.ReplyError("ERR unknown command 'ZADD', with args beginning with: 'a' "), "ERR unknown command 'ZADD'", true},
+		{fmt.Errorf("fill: %w", load.ReplyError("ERR unknown command `X`")), "ERR unknown command `X`", true},
+		{load.ReplyError("WRONGTYPE Operation against a key"), "", false},
+		{load.ReplyError("ERR wrong number of arguments"), "", false},
+		{errors.New("ERR unknown command"), "", false}, // not the server's words
+		{nil, "", false},
+	} {
+		if got, ok := unknownCommand(r.err); got != r.want || ok != r.ok {
+			t.Errorf("unknownCommand(%v) = %q, %v", r.err, got, ok)
+		}
+	}
+}
+
+func TestWithoutFolders(t *testing.T) {
+	got := withoutFolders([]string{"-redust=/a/b/redust", "/a/b/redis", "-only", "^p1/", "", "v=/x/y --port {port}"})
+	want := []string{"-redust=redust", "redis", "-only", "^p1/", `""`, "v=y --port {port}"}
+	if !slices.Equal(got, want) {
+		t.Errorf("withoutFolders = %q, want %q", got, want)
+	}
+}
+
+// redisRunner returns a runner for tiny runs, and the path of a real server.
+func redisRunner(t *testing.T) (*runner, string) {
+	t.Helper()
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("no redis-server on this machine")
+	}
+	opt := options{redis: path, redust: path, ioThreads: 1, rounds: 1, keys: 2000, seconds: 1, quick: true, only: regexp.MustCompile("")}
+	return &runner{opt: opt, base: t.TempDir(), clock: measure.StartClock()}, path
+}
+
+// The whole way, redis-server against one that lacks ZADD, which must be reported and
+// must not stop the rest.
+func TestRunsAgainstRedis(t *testing.T) {
+	r, path := redisRunner(t)
+	servers := func(opt options) []target.Spec {
+		lacking := target.Standard("lacking", path, 1)
+		lacking.Argv = append(lacking.Argv, "--rename-command", "ZADD", "")
+		return append(standardServers(opt)[:1], lacking)
+	}
+	var chosen []workload
+	for _, w := range workloads() {
+		switch w.name {
+		case "c1/get", "p16/zadd", "c1/spop", "roundtrip/set_difference", "tail_90_10", "flushall_stall", "growth_stall", "10m/set":
+			w.servers, w.times = servers, 1
+			chosen = append(chosen, w)
+		}
+	}
+	rows, err := r.all(chosen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 8 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	for _, row := range rows {
+		for _, res := range row.Results {
+			if row.Workload == "p16/zadd" && res.Server == "lacking" {
+				if !strings.Contains(res.NotYet, "unknown command") || len(res.Samples) > 0 {
+					t.Errorf("a missing ZADD gives %+v", res)
+				}
+				continue
+			}
+			if res.NotYet != "" || len(res.Samples) != r.opt.rounds {
+				t.Errorf("%s on %s: %q, %d samples", row.Workload, res.Server, res.NotYet, len(res.Samples))
+			}
+			for _, s := range res.Samples {
+				if s.Ops <= 0 || s.WallNs <= 0 || s.ServerNs <= 0 || s.ClientNs <= 0 || s.P999Ns < s.P50Ns || s.LongestNs < s.P999Ns || s.RSSBytes < 1<<20 {
+					t.Errorf("%s on %s: %+v", row.Workload, res.Server, s)
+				}
+			}
+		}
+	}
+	if left, err := os.ReadDir(r.base); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	dir := t.TempDir()
+	if err := save(report.Report{Setting: report.Setting{Commit: "abc"}, Rows: rows}, dir, r.clock.Origin()); err != nil {
+		t.Fatal(err)
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, "*-abc.*")); err != nil || len(files) != 2 {
+		t.Errorf("written: %v, %v", files, err)
+	}
+}
+
+// Any other error reply stops the comparison and says where.
+func TestErrorReplyStops(t *testing.T) {
+	r, _ := redisRunner(t)
+	w := test{name: "bad", args: []string{"LPUSH", "key:" + number, value}, fill: []string{"SET", "key:" + number, value}, count: keySpace}.workload("x", "s", 2, 1, 1000)
+	rows, err := r.all([]workload{w})
+	if err == nil || len(rows) != 0 || !strings.Contains(err.Error(), "x/bad: redis, round 1: WRONGTYPE") {
+		t.Errorf("rows %v, error %v", rows, err)
+	}
+}

@@ -1,0 +1,105 @@
+package hll
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// oracle is one connection to a real redis-server that lives as long as the test.
+type oracle struct {
+	t *testing.T
+	c net.Conn
+	r *bufio.Reader
+}
+
+// startOracle starts redis-server on a socket file of its own, so that no port can
+// be taken; the test is skipped where no such program is installed.
+func startOracle(t *testing.T, args ...string) *oracle {
+	t.Helper()
+	bin, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("redis-server is not installed")
+	}
+	dir := t.TempDir()
+	sock := filepath.Join(dir, "s")
+	cmd := exec.Command(bin, append([]string{"--port", "0", "--unixsocket", sock, "--save", "", "--dir", dir}, args...)...)
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start redis-server: %v", err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	for range 200 {
+		if c, err := net.Dial("unix", sock); err == nil {
+			t.Cleanup(func() { _ = c.Close() })
+			return &oracle{t: t, c: c, r: bufio.NewReader(c)}
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatal("redis-server does not answer")
+	return nil
+}
+
+// do sends one command. A reply is string, int64, error, nil or []any.
+func (o *oracle) do(args ...any) any {
+	o.t.Helper()
+	req := fmt.Appendf(nil, "*%d\r\n", len(args))
+	for _, a := range args {
+		s := fmt.Sprint(a)
+		if b, ok := a.([]byte); ok {
+			s = string(b)
+		}
+		req = fmt.Appendf(req, "$%d\r\n%s\r\n", len(s), s)
+	}
+	if _, err := o.c.Write(req); err != nil {
+		o.t.Fatalf("write %.60q: %v", req, err)
+	}
+	v, err := o.reply()
+	if err != nil {
+		o.t.Fatalf("reply to %.60q: %v", req, err)
+	}
+	return v
+}
+
+func (o *oracle) reply() (any, error) {
+	line, err := o.r.ReadString('\n')
+	if err != nil {
+		return nil, err
+	}
+	kind, rest := line[0], line[1:len(line)-2]
+	n, _ := strconv.ParseInt(rest, 10, 64) // meaningless, and unused, for texts
+	switch kind {
+	case '+':
+		return rest, nil
+	case '-':
+		return errors.New(rest), nil
+	case ':':
+		return n, nil
+	case '$', '*':
+		if n < 0 {
+			return nil, nil
+		}
+		if kind == '$' {
+			b := make([]byte, n+2)
+			_, err := io.ReadFull(o.r, b)
+			return string(b[:n]), err
+		}
+		list := make([]any, n)
+		for i := range list {
+			if list[i], err = o.reply(); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	}
+	return nil, fmt.Errorf("unknown reply %q", line)
+}

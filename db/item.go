@@ -1,0 +1,226 @@
+package db
+
+import (
+	"math"
+
+	"redust/db/table"
+)
+
+// Item is a key's value as it was found. It is valid until the next change to its
+// database. The zero Item is no value.
+type Item struct {
+	ref table.Ref
+	d   *DB
+}
+
+// OK tells whether there is a value.
+func (it Item) OK() bool { return it.ref.OK() }
+
+// Type is the type of the value.
+func (it Item) Type() Type { return Type(it.ref.Kind() & typeMask) }
+
+// Key is the key; borrowed.
+func (it Item) Key() []byte { return it.ref.Key() }
+
+// ExpireAt is the deadline, Unix milliseconds, or 0.
+func (it Item) ExpireAt() int64 { return it.ref.Deadline() }
+
+// Bytes is the value of a string; borrowed, not to be written to.
+func (it Item) Bytes() []byte {
+	if b, ok := it.ref.Object().(*Blob); ok {
+		return b.data
+	}
+	return it.ref.Bytes()
+}
+
+// MemBytes is the memory that key and value take, bytes.
+func (it Item) MemBytes() int { return it.ref.MemBytes() }
+
+// IdleMs is the time since the last access, milliseconds, as far as the access
+// history under LRU tells.
+func (it Item) IdleMs() int64 { return it.d.k.Access.idleMs(it.ref.Access()) }
+
+// Freq is the access counter that LFU keeps, decayed to now.
+func (it Item) Freq() uint8 { return it.d.k.Access.freq(it.ref.Access()) }
+
+// alive finds a key and hides it if its deadline has passed; the expired key is
+// removed at once unless deletion is another's business.
+func (d *DB) alive(key []byte) table.Ref { return d.aliveAt(d.k.Hash(key), key) }
+
+func (d *DB) aliveAt(h uint64, key []byte) table.Ref {
+	r := d.t.Find(h, key)
+	if !r.OK() {
+		return r
+	}
+	if at := r.Deadline(); at != 0 && at <= d.k.now {
+		if !d.k.Frozen && !d.k.Paused {
+			d.expire(h, key, at)
+		}
+		return table.Ref{}
+	}
+	return r
+}
+
+// expire removes a key past its deadline.
+func (d *DB) expire(h uint64, key []byte, at int64) {
+	d.t.Delete(h, key)
+	d.k.Stats.Expired++
+	if f := d.k.Hooks.Expired; f != nil {
+		f(d, key, d.k.now-at)
+	}
+}
+
+// Get looks a key up for reading: it counts as a hit or a miss, and as an access.
+func (d *DB) Get(key []byte) Item {
+	r := d.alive(key)
+	if !r.OK() {
+		d.k.Stats.Misses++
+		return Item{}
+	}
+	d.k.Stats.Hits++
+	d.touch(r)
+	return Item{r, d}
+}
+
+// Look looks a key up for a question about it: a hit or a miss, but no access.
+func (d *DB) Look(key []byte) Item {
+	r := d.alive(key)
+	if !r.OK() {
+		d.k.Stats.Misses++
+		return Item{}
+	}
+	d.k.Stats.Hits++
+	return Item{r, d}
+}
+
+// Peek looks a key up and leaves no trace.
+func (d *DB) Peek(key []byte) Item { return Item{d.alive(key), d} }
+
+// ForWrite looks up a key that is about to be changed: an access, but no hit or miss.
+func (d *DB) ForWrite(key []byte) Item {
+	r := d.alive(key)
+	if r.OK() {
+		d.touch(r)
+	}
+	return Item{r, d}
+}
+
+func (d *DB) touch(r table.Ref) {
+	if d.k.NoTouch {
+		return
+	}
+	was := r.Access()
+	if is := d.k.Access.note(was); is != was {
+		d.t.SetAccess(r, is)
+	}
+}
+
+// Has tells whether the key exists, and leaves no trace.
+func (d *DB) Has(key []byte) bool { return d.alive(key).OK() }
+
+// Delete removes a key and tells whether it existed. The time does not depend on the
+// value's size.
+func (d *DB) Delete(key []byte) bool {
+	if !d.alive(key).OK() {
+		return false
+	}
+	return d.t.Delete(d.k.Hash(key), key)
+}
+
+// SetExpire gives an existing key a deadline, Unix milliseconds, or none if at is 0.
+// A deadline in the past hides the key at once.
+func (d *DB) SetExpire(it Item, at int64) { d.t.SetDeadline(it.ref, at) }
+
+// Rename moves the value of from, which exists, to the key to of database dst, in
+// place of what was there. The deadline goes with it. Between databases a long value
+// that a view is reading is copied: epochs count for one table, and to another this
+// one's would not tell that somebody reads.
+func (d *DB) Rename(from []byte, dst *DB, to []byte) {
+	it := d.Peek(from)
+	e := it.entry()
+	if b, ok := e.Object.(*Blob); ok && dst != d {
+		if d.t.Writable(b.epoch) {
+			b.epoch = dst.t.Epoch()
+		} else {
+			e.Object = dst.cloneObject(b)
+		}
+	}
+	key := append([]byte(nil), from...)
+	d.t.Delete(d.k.Hash(key), key)
+	dst.t.Put(dst.k.Hash(to), to, e)
+}
+
+// Copy stores a copy of the value of from, which exists, under the key to of database
+// dst. The deadline goes with it.
+func (d *DB) Copy(from []byte, dst *DB, to []byte) {
+	e := d.Peek(from).entry()
+	if e.Object != nil {
+		e.Object = dst.cloneObject(e.Object)
+	}
+	e.Access = dst.k.Access.fresh()
+	dst.t.Put(dst.k.Hash(to), to, e)
+}
+
+// entry is the value out of its page, its bytes copied.
+func (it Item) entry() table.Entry {
+	return table.Entry{
+		Kind: it.ref.Kind(), Access: it.ref.Access(), Deadline: it.ref.Deadline(),
+		Bytes: append([]byte(nil), it.ref.Bytes()...), Object: it.ref.Object(),
+	}
+}
+
+// cloneObject copies a value that is not in a slab.
+func (d *DB) cloneObject(o table.Object) table.Object {
+	if b, ok := o.(*Blob); ok {
+		return &Blob{data: append([]byte(nil), b.data...), epoch: d.t.Epoch()}
+	}
+	panic("db: unknown kind of object")
+}
+
+// Random returns a key drawn at random that has not expired; borrowed. False if there
+// is none.
+func (d *DB) Random() ([]byte, bool) {
+	for range 100 {
+		r := d.t.Random(d.k.rnd)
+		if !r.OK() {
+			return nil, false
+		}
+		if at := r.Deadline(); at == 0 || at > d.k.now {
+			return r.Key(), true
+		}
+		if !d.k.Frozen && !d.k.Paused {
+			key := append([]byte(nil), r.Key()...)
+			d.expire(d.k.Hash(key), key, r.Deadline())
+		}
+	}
+	// Nearly everything is past its deadline: look at all of it.
+	var found []byte
+	d.Each(func(it Item) bool {
+		found = it.Key()
+		return false
+	})
+	return found, found != nil
+}
+
+// Each calls yield for every key that has not expired, in hash order, until it
+// returns false. Nothing may change meanwhile.
+func (d *DB) Each(yield func(Item) bool) {
+	for cursor, more := uint64(0), true; more; {
+		cursor = d.t.Scan(cursor, func(r table.Ref) {
+			if at := r.Deadline(); more && (at == 0 || at > d.k.now) {
+				more = yield(Item{r, d})
+			}
+		})
+		more = more && cursor != 0
+	}
+}
+
+// Scan calls each for the keys of one page that have not expired and returns the
+// cursor of the next, 0 after the last; see table.Scan. Nothing may change meanwhile.
+func (d *DB) Scan(cursor uint64, each func(Item)) uint64 {
+	return d.t.Scan(cursor&math.MaxInt64, func(r table.Ref) {
+		if at := r.Deadline(); at == 0 || at > d.k.now {
+			each(Item{r, d})
+		}
+	})
+}
