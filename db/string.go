@@ -32,9 +32,6 @@ type Blob struct {
 // MemBytes is the memory of the blob, bytes.
 func (b *Blob) MemBytes() int { return 32 + cap(b.data) }
 
-// Bytes is the string; borrowed, not to be written to.
-func (b *Blob) Bytes() []byte { return b.data }
-
 // KeepTTL as a deadline leaves the one that the key has.
 const KeepTTL = -1
 
@@ -81,6 +78,20 @@ func (d *DB) putString(key, val []byte, enc Encoding, expireAt int64, own bool) 
 		return
 	}
 	d.t.Put(h, key, e)
+}
+
+// Overwrite writes val over the bytes of the string it, which has to be fresh, if that can
+// be done in place without a look-up: a short string, and val just as long. False says that
+// nothing was done. The deadline stays, and no access is noted.
+func (d *DB) Overwrite(it Item, val []byte, enc Encoding) bool {
+	if it.ref.Object() != nil || len(it.ref.Bytes()) != len(val) {
+		return false
+	}
+	copy(d.t.Own(it.ref).Bytes(), val)
+	if kind := uint8(String) | uint8(enc)<<encShift; it.ref.Kind() != kind {
+		d.t.SetKind(it.ref, kind)
+	}
+	return true
 }
 
 // Edit returns the bytes of a string for changing in place, at least n of them: a

@@ -1,0 +1,80 @@
+package cmd
+
+import (
+	"redust/db"
+	"redust/resp"
+)
+
+// ClientFlags are the states of a client that are on or off.
+type ClientFlags uint32
+
+// The states.
+const (
+	ClientAuthed      ClientFlags = 1 << iota // has shown a password, or none is needed
+	ClientMonitor                             // follows MONITOR
+	ClientNoEvict                             // CLIENT NO-EVICT
+	ClientNoTouch                             // CLIENT NO-TOUCH
+	ClientReplyOff                            // CLIENT REPLY OFF
+	ClientReplySkip                           // drop the reply of this command
+	ClientSkipNext                            // CLIENT REPLY SKIP was the command just run
+	ClientCloseSoon                           // close once the replies are out
+	ClientUnix                                // came through the Unix socket
+	ClientPostponed                           // waits for CLIENT UNPAUSE
+	ClientReadOnlyCmd                         // READONLY, for a cluster that is not there
+	ClientInternal                            // no connection behind it
+)
+
+// Client is the session of one connection, as commands see it. It belongs to the
+// executor.
+type Client struct {
+	ID       int64
+	Addr     string // ip:port, or path:0 of a Unix socket
+	LocalAdr string
+	FD       int
+	Name     string
+	LibName  string
+	LibVer   string
+	User     string
+	DB       *db.DB
+	Out      resp.Writer
+	Flags    ClientFlags
+	Since    int64 // when it connected, Unix milliseconds
+	Active   int64 // when it last sent a request, Unix milliseconds
+	LastCmd  *Command
+	NetIn    int64 // bytes
+	NetOut   int64
+	Calls    int64 // commands run
+
+	SoftLimitSince int64 // when its output first was over the soft limit, Unix milliseconds; 0: it is not
+
+	Conn Conn // what is behind the session
+}
+
+// Conn is a client's connection, as far as commands look at it.
+type Conn interface {
+	// QueryBuffered is how many bytes of requests wait unparsed; memory is what the
+	// buffers for them take.
+	QueryBuffered() (waiting, memory int)
+	// OutputBuffered is how many bytes of replies wait for the peer, Client.Out not
+	// counted.
+	OutputBuffered() int
+	// Send sends Client.Out as soon as the executor has run what it is running. It is
+	// for replies to a client other than the one whose command runs.
+	Send()
+	// Close ends the connection; with soon, after what Client.Out holds is sent.
+	Close(soon bool)
+}
+
+// Has tells whether all of f are on.
+func (cl *Client) Has(f ClientFlags) bool { return cl.Flags&f == f }
+
+// MemBytes is the memory of the session and its buffers, bytes.
+func (cl *Client) MemBytes() int {
+	const session = 1024
+	n := session + cap(cl.Out.B) + len(cl.Name)
+	if cl.Conn != nil {
+		_, q := cl.Conn.QueryBuffered()
+		n += q + cl.Conn.OutputBuffered()
+	}
+	return n
+}

@@ -1,0 +1,83 @@
+package cmd
+
+import "strings"
+
+// vocabulary is what the manual's notation does not tell and COMMAND DOCS replies. Keys
+// are words as the notation has them, behind the command and a blank where they mean
+// something else in that command.
+type vocabulary struct {
+	keyWords    map[string]bool   // words for the name of a key
+	kinds       map[string]string // types of values; what is missing is a string
+	lowerTokens map[string]string // tokens that are not in capitals, and their names
+	valueNames  map[string]string // names of values, by their token and their word
+	groupNames  map[string]string // names of choices and blocks, by what is in them
+	repeated    map[string]bool   // tokens to be sent again with each of several values
+	ofFirst     map[string]bool   // tokens of a block that belong to its first value
+}
+
+func newVocabulary() *vocabulary {
+	v := &vocabulary{
+		keyWords: wordSet("key key1 key2 source destination destkey sourcekey newkey src dst"),
+		kinds:    make(map[string]string),
+		lowerTokens: map[string]string{
+			"m": "m", "km": "km", "ft": "ft", "mi": "mi", "lib-name": "lib-name", "lib-ver": "lib-ver",
+			"normal": "normal", "master": "master", "primary": "primary", "slave": "slave", "replica": "replica", "pubsub": "pubsub",
+			"$": "new-id", "*": "auto-id", "=": "equal", "~": "approximately", `""`: "empty-string",
+		},
+		valueNames: map[string]string{
+			"BY pattern": "by-pattern", "GET pattern": "get-pattern", "ADDR ip:port": "addr", "LADDR ip:port": "laddr",
+			"TYPE": "client-type", "SKIPME": "skipme", "FILTERBY": "filterby", "OVERFLOW": "overflow-block",
+			"KEYS key": "keys", "AUTH password": "auth", "ALPHA": "sorting", "ip:port": "old-format",
+		},
+		// A token in capitals, else the tokens or names of what is in it, joined by | in a
+		// choice and by - in a block.
+		groupNames: map[string]string{
+			"nx|xx": "condition", "nx|xx|gt|lt": "condition", "async|sync": "flush-type", "byte|bit": "unit",
+			"ex|px|exat|pxat|keepttl": "expiration", "ex|px|exat|pxat|persist": "expiration", "asc|desc": "order",
+			"auth|auth2": "authentication", "schedule|cancel": "operation", "count|reset": "operation",
+			"write|all": "mode", "client|caching yes|no": "mode", "and|or|xor|not": "operation",
+			"start": "range", "end": "end-unit-block",
+			"GET": "get-block", "SET": "set-block", "INCRBY": "incrby-block", "overflow": "write",
+			"set|incrby": "write-operation", "bitfield get": "operation",
+			"on|off": "enabled", "client|tracking on|off": "status", "on|off|skip": "action", "timeout|error": "unblock-type",
+			"lib-name|lib-ver": "attr", "protover-auth-setname": "arguments",
+			"old-format": "filter", "id|type|user|addr|laddr|skipme|maxage": "new-format",
+			"nosave|save": "save-selector", "now-force": "options", "abort": "abort-selector", "TO": "target",
+			"CONFIG": "configs",
+		},
+		repeated: wordSet("GET PREFIX CONFIG"),
+		ofFirst:  wordSet("COUNT BYRADIUS BYBOX"),
+	}
+	for _, k := range []struct{ kind, words string }{
+		{"integer", "seconds milliseconds offset increment decrement start end stop count index index1 index2 " +
+			"numkeys ttl frequency port db destination-db timeout protover client-id numreplicas numlocal " +
+			"cursor bits bit min-match-len version limit maxage slot start-slot end-slot config-epoch cluster-bus-port"},
+		{"unix-time", "unix-time-seconds unix-time-milliseconds"},
+		{"pattern", "pattern"},
+	} {
+		for _, w := range strings.Fields(k.words) {
+			v.kinds[w] = k.kind
+		}
+	}
+	v.kinds["setbit value"], v.kinds["bitfield value"], v.kinds["incrbyfloat increment"] = "integer", "integer", "double"
+	return v
+}
+
+// kindOf is the type of a value that the notation calls by this word.
+func (v *vocabulary) kindOf(full, word string) string {
+	if k := v.kinds[full+" "+word]; k != "" {
+		return k
+	}
+	if k := v.kinds[word]; k != "" {
+		return k
+	}
+	return "string"
+}
+
+func wordSet(line string) map[string]bool {
+	set := make(map[string]bool)
+	for _, w := range strings.Fields(line) {
+		set[w] = true
+	}
+	return set
+}

@@ -1,0 +1,263 @@
+package cmd
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"redust/tests/script"
+	"redust/tests/server"
+)
+
+// oracle starts the redis-server that is installed, or skips the test.
+func oracle(t *testing.T) script.Conn {
+	t.Helper()
+	bin, err := server.Find("redis-server")
+	if err != nil {
+		t.Skip(err)
+	}
+	s, err := server.Start(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	conn, err := s.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// ask sends one command and fails on an error reply.
+func ask(t *testing.T, conn script.Conn, words ...string) script.Value {
+	t.Helper()
+	v, err := script.Do(conn, words...)
+	if err != nil || v.Kind == '-' {
+		t.Fatalf("%q: %v %s", words, err, v.Text)
+	}
+	return v
+}
+
+// infoOf flattens COMMAND INFO's reply to a map from full name to description.
+func infoOf(v script.Value, into map[string]script.Value) {
+	for _, c := range v.Items {
+		into[c.Items[0].Text] = c
+		infoOf(c.Items[9], into)
+	}
+}
+
+// pairsOf makes a map of a map reply, flat in RESP2.
+func pairsOf(v script.Value) map[string]script.Value {
+	out := make(map[string]script.Value)
+	for i := 0; i+1 < len(v.Items); i += 2 {
+		out[v.Items[i].Text] = v.Items[i+1]
+	}
+	return out
+}
+
+// withoutNotes drops the notes of key specs, which are prose.
+func withoutNotes(v script.Value) script.Value {
+	v.Items = slices.Clone(v.Items)
+	for i := 0; i < len(v.Items); i++ {
+		if v.Items[i].Kind == '$' && v.Items[i].Text == "notes" {
+			v.Items = slices.Delete(v.Items, i, i+2)
+			i--
+			continue
+		}
+		v.Items[i] = withoutNotes(v.Items[i])
+	}
+	return v
+}
+
+// changedInfo lists where 7.2 describes a command otherwise than the 7.0 that the oracle
+// may be: command and field, and the reason. Fields are those of COMMAND INFO.
+func changedInfo() map[string]string {
+	return map[string]string{}
+}
+
+// TestInfoLikeRedis compares COMMAND INFO of every command that both know.
+func TestInfoLikeRedis(t *testing.T) {
+	real := oracle(t)
+	fields := []string{"name", "arity", "flags", "first", "last", "step", "categories", "tips", "keys"}
+	for _, proto := range []string{"2", "3"} {
+		ours := newHarness(borrowed).dial()
+		ask(t, real, "HELLO", proto)
+		ask(t, ours, "HELLO", proto)
+		theirs, own := make(map[string]script.Value), make(map[string]script.Value)
+		infoOf(ask(t, real, "COMMAND"), theirs)
+		infoOf(ask(t, ours, "COMMAND"), own)
+		used, compared := make(map[string]bool), 0
+		for name, got := range own {
+			want, ok := theirs[name]
+			if !ok {
+				continue
+			}
+			compared++
+			if got.Kind != want.Kind || len(got.Items) != len(want.Items) || got.Items[9].Kind != want.Items[9].Kind {
+				t.Errorf("%s: not of one shape: %s and %s", name, got.Format(3), want.Format(3))
+				continue
+			}
+			for i, field := range fields {
+				g, w := withoutNotes(got.Items[i]).Format(3), withoutNotes(want.Items[i]).Format(3)
+				if g == w {
+					continue
+				}
+				if changedInfo()[name+" "+field] == "" {
+					t.Errorf("RESP%s %s: %s is %s, Redis has %s", proto, name, field, g, w)
+				}
+				used[name+" "+field] = true
+			}
+		}
+		if compared < 100 {
+			t.Errorf("only %d commands compared", compared)
+		}
+		for name := range changedInfo() {
+			if !used[name] {
+				t.Errorf("%s does not differ", name)
+			}
+		}
+	}
+}
+
+// TestRangesLikeRedis derives first, last, step and movablekeys from the key specs of
+// every row, declared yet or not.
+func TestRangesLikeRedis(t *testing.T) {
+	real := oracle(t)
+	theirs := make(map[string]script.Value)
+	infoOf(ask(t, real, "COMMAND"), theirs)
+	for _, r := range rows(t) {
+		c, err := r.declaration()
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, ok := theirs[r.full()]
+		if !ok {
+			continue
+		}
+		movable := slices.ContainsFunc(v.Items[2].Items, func(f script.Value) bool { return f.Text == "movablekeys" })
+		got := fmt.Sprint(c.first, c.last, c.step, c.Flags&MovableKeys != 0)
+		want := fmt.Sprint(v.Items[3].Text, " ", v.Items[4].Text, " ", v.Items[5].Text, " ", movable)
+		if got != want {
+			t.Errorf("%s: %s, Redis has %s", r.name, got, want)
+		}
+	}
+}
+
+// docsOf flattens COMMAND DOCS' reply.
+func docsOf(v script.Value, into map[string]map[string]script.Value) {
+	for i := 0; i+1 < len(v.Items); i += 2 {
+		d := pairsOf(v.Items[i+1])
+		into[v.Items[i].Text] = d
+		docsOf(d["subcommands"], into)
+	}
+}
+
+// readArguments makes a tree of a reply.
+func readArguments(v script.Value) []argument {
+	var out []argument
+	for _, item := range v.Items {
+		f := pairsOf(item)
+		a := argument{name: strings.ReplaceAll(f["name"].Text, "_", "-"), kind: f["type"].Text, token: f["token"].Text, spec: -1}
+		_, a.hasToken = f["token"]
+		if s, ok := f["key_spec_index"]; ok {
+			a.spec, _ = strconv.Atoi(s.Text)
+		}
+		for _, flag := range f["flags"].Items {
+			switch flag.Text {
+			case "optional":
+				a.optional = true
+			case "multiple":
+				a.multiple = true
+			case "multiple_token":
+				a.multipleTokens = true
+			}
+		}
+		a.sub = readArguments(f["arguments"])
+		out = append(out, a)
+	}
+	return out
+}
+
+// renamed maps names that Redis 7.0 gave to arguments to those of 7.2.
+func renamed() map[string]string {
+	return map[string]string{}
+}
+
+// changedDocs lists where we describe a command otherwise than the oracle: command and
+// field, and the reason.
+func changedDocs() map[string]string {
+	return map[string]string{}
+}
+
+// TestDocsLikeRedis compares COMMAND DOCS: what it has, and all of it but the prose.
+func TestDocsLikeRedis(t *testing.T) {
+	real := oracle(t)
+	for _, proto := range []string{"2", "3"} {
+		ours := newHarness(borrowed).dial()
+		ask(t, real, "HELLO", proto)
+		ask(t, ours, "HELLO", proto)
+		theirs, own := make(map[string]map[string]script.Value), make(map[string]map[string]script.Value)
+		docsOf(ask(t, real, "COMMAND", "DOCS"), theirs)
+		docsOf(ask(t, ours, "COMMAND", "DOCS"), own)
+		used := make(map[string]bool)
+		for name, got := range own {
+			want, ok := theirs[name]
+			if !ok {
+				continue
+			}
+			differs := func(field, g, w string) {
+				if g == w {
+					return
+				}
+				used[name+" "+field] = true
+				if changedDocs()[name+" "+field] == "" {
+					t.Errorf("RESP%s %s: %s is\n    %s\nRedis has\n    %s", proto, name, field, g, w)
+				}
+			}
+			for _, field := range []string{"since", "group", "doc_flags", "deprecated_since"} {
+				differs(field, flat(got[field]), flat(want[field]))
+			}
+			for _, field := range []string{"summary", "complexity", "replaced_by", "subcommands"} {
+				differs(field, string(got[field].Kind), string(want[field].Kind))
+			}
+			differs("history", releases(got["history"]), releases(want["history"]))
+			tree := readArguments(want["arguments"])
+			each(tree, func(a *argument) {
+				if n := renamed()[a.name]; n != "" {
+					a.name = n
+				}
+			})
+			differs("arguments", sketch(readArguments(got["arguments"])), sketch(tree))
+		}
+		for name := range changedDocs() {
+			if !used[name] {
+				t.Errorf("%s does not differ", name)
+			}
+		}
+	}
+}
+
+// flat writes a string, or a set of strings.
+func flat(v script.Value) string {
+	s := v.Text
+	for _, item := range v.Items {
+		s += " " + item.Text
+	}
+	return s
+}
+
+// releases are the versions of a history.
+func releases(v script.Value) string {
+	s := string(v.Kind)
+	for _, entry := range v.Items {
+		s += " " + entry.Items[0].Text
+	}
+	return s
+}

@@ -1,0 +1,169 @@
+package cmd
+
+import (
+	"bytes"
+	"strings"
+
+	"redust/resp"
+)
+
+// Every error text that a client can meet and that needs no detail filled in.
+const (
+	ErrSyntax       resp.Error = "ERR syntax error"
+	ErrNotInt       resp.Error = "ERR value is not an integer or out of range"
+	ErrNotFloat     resp.Error = "ERR value is not a valid float"
+	ErrRange        resp.Error = "ERR value is out of range"
+	ErrInt32        resp.Error = "ERR value is out of range, value must between -2147483648 and 2147483647"
+	ErrPositive     resp.Error = "ERR value is out of range, must be positive"
+	ErrWrongType    resp.Error = "WRONGTYPE Operation against a key holding the wrong kind of value"
+	ErrNoKey        resp.Error = "ERR no such key"
+	ErrSameObject   resp.Error = "ERR source and destination objects are the same"
+	ErrDBIndex      resp.Error = "ERR DB index is out of range"
+	ErrFirstDB      resp.Error = "ERR invalid first DB index"
+	ErrSecondDB     resp.Error = "ERR invalid second DB index"
+	ErrCursor       resp.Error = "ERR invalid cursor"
+	ErrExpireNX     resp.Error = "ERR NX and XX, GT or LT options at the same time are not compatible"
+	ErrExpireGTLT   resp.Error = "ERR GT and LT options at the same time are not compatible"
+	ErrIsLFU        resp.Error = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+	ErrNotLFU       resp.Error = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+	ErrNoAuth       resp.Error = "NOAUTH Authentication required."
+	ErrNoProto      resp.Error = "NOPROTO unsupported protocol version"
+	ErrOOM          resp.Error = "OOM command not allowed when used memory > 'maxmemory'."
+	ErrTooLong      resp.Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+	ErrOverflow     resp.Error = "ERR increment or decrement would overflow"
+	ErrNaNOrInf     resp.Error = "ERR increment would produce NaN or Infinity"
+	ErrLoading      resp.Error = "LOADING Redis is loading the dataset in memory"
+	ErrWrongPass    resp.Error = "WRONGPASS invalid username-password pair or user is disabled."
+	ErrNoPassword   resp.Error = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
+	ErrHelloNoAuth  resp.Error = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+	ErrProtoInt     resp.Error = "ERR Protocol version is not an integer or out of range"
+	ErrClientName   resp.Error = "ERR Client names cannot contain spaces, newlines or special characters."
+	ErrNoClient     resp.Error = "ERR No such client"
+	ErrListID       resp.Error = "ERR Invalid client ID"
+	ErrKillID       resp.Error = "ERR client-id should be greater than 0"
+	ErrMaxAgeInt    resp.Error = "ERR maxage is not an integer or out of range"
+	ErrMaxAge       resp.Error = "ERR maxage should be greater than 0"
+	ErrPauseMode    resp.Error = "ERR CLIENT PAUSE mode must be WRITE or ALL"
+	ErrTimeoutInt   resp.Error = "ERR timeout is not an integer or out of range"
+	ErrTimeoutMinus resp.Error = "ERR timeout is negative"
+	ErrTimeoutRange resp.Error = "ERR timeout is out of range"
+	ErrSlowCount    resp.Error = "ERR count should be greater than or equal to -1"
+	ErrNoShutdown   resp.Error = "ERR No shutdown in progress."
+	ErrShutdown     resp.Error = "ERR Errors trying to SHUTDOWN. Check logs."
+	ErrNoSnapshots  resp.Error = "ERR this server cannot save or load snapshots yet"
+	ErrNoJournal    resp.Error = "ERR this server has no append only file yet"
+	ErrNoModules    resp.Error = "ERR Error loading the extension. Please check the server logs."
+	ErrNoModule     resp.Error = "ERR Error unloading module: no such module with that name"
+	ErrNoHTable     resp.Error = "ERR The value stored at the specified key is not represented using an hash table"
+	ErrDebugDB      resp.Error = "ERR Out of range database"
+	ErrPacked       resp.Error = "ERR argument must be a memory value bigger than 1 and smaller than 4gb"
+	ErrNoPush       resp.Error = "ERR RESP2 is not supported by this command"
+	ErrProtocolType resp.Error = "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false"
+	ErrKeysCommand  resp.Error = "ERR Invalid command specified"
+	ErrKeysNone     resp.Error = "ERR The command has no key arguments"
+	ErrKeysArity    resp.Error = "ERR Invalid number of arguments specified for command"
+	ErrKeysArgs     resp.Error = "ERR Invalid arguments specified for command"
+	ErrNoCluster    resp.Error = "ERR This instance has cluster support disabled"
+	ErrDecrOverflow resp.Error = "ERR decrement would overflow"
+	ErrOffset       resp.Error = "ERR offset is out of range"
+	ErrBit          resp.Error = "ERR bit is not an integer or out of range"
+	ErrBitOffset    resp.Error = "ERR bit offset is not an integer or out of range"
+	ErrBitArg       resp.Error = "ERR The bit argument must be 1 or 0."
+	ErrBitOpNot     resp.Error = "ERR BITOP NOT must be called with a single source key."
+	ErrBitfieldType resp.Error = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
+	ErrBitfieldRO   resp.Error = "ERR BITFIELD_RO only supports the GET subcommand"
+	ErrOverflowType resp.Error = "ERR Invalid OVERFLOW type specified"
+	ErrLCSType      resp.Error = "ERR The specified keys must contain string values"
+	ErrLCSBoth      resp.Error = "ERR If you want both the length and indexes, please just use IDX."
+	ErrLCSLong      resp.Error = "ERR String too long for LCS"
+	ErrLCSMemory    resp.Error = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+	ErrNotHLL       resp.Error = "WRONGTYPE Key is not a valid HyperLogLog string value."
+	ErrCorruptHLL   resp.Error = "INVALIDOBJ Corrupted HLL object detected"
+	ErrHLLDense     resp.Error = "ERR HLL encoding is not sparse"
+	ErrHLLNoKey     resp.Error = "ERR The specified key does not exist"
+	ErrValueLimit   resp.Error = "ERR value exceeds max-value-bytes"
+	ErrReplyLimit   resp.Error = "ERR reply exceeds max-reply-bytes"
+	ErrElementLimit resp.Error = "ERR collection exceeds max-collection-elements"
+)
+
+// errArity is the error for a wrong number of arguments.
+func errArity(full string) error {
+	return resp.Error("ERR wrong number of arguments for '" + full + "' command")
+}
+
+// errExpireTime is the error for a deadline that a command cannot give.
+func errExpireTime(c *Command) error {
+	return resp.Error("ERR invalid expire time in '" + c.FullName + "' command")
+}
+
+// errUnknown names a command that does not exist, with the beginning of its arguments.
+func errUnknown(args [][]byte) error {
+	var b strings.Builder
+	b.WriteString("ERR unknown command '")
+	b.Write(cut(args[0], 128))
+	b.WriteString("', with args beginning with: ")
+	shown := 0
+	for _, a := range args[1:] {
+		if shown >= 128 {
+			break
+		}
+		a = cut(a, 128-shown)
+		b.WriteByte('\'')
+		b.Write(a)
+		b.WriteString("' ")
+		shown += len(a) + 3
+	}
+	return resp.Error(b.String())
+}
+
+// errUnknownSub names a subcommand that its container does not have.
+func errUnknownSub(c *Command, name []byte) error {
+	return resp.Error("ERR unknown subcommand '" + string(cut(name, 128)) + "'. Try " + strings.ToUpper(c.Name) + " HELP.")
+}
+
+// errSubSyntax is the error for arguments that a subcommand cannot make sense of. A
+// command that is no container, yet reads subcommands, may return it too.
+func errSubSyntax(c *Ctx) error {
+	of := c.Cmd
+	if of.Parent != nil {
+		of = of.Parent
+	}
+	return resp.Error("ERR unknown subcommand or wrong number of arguments for '" + upToNUL(cut(c.Arg(1), 128)) +
+		"'. Try " + strings.ToUpper(of.Name) + " HELP.")
+}
+
+// errHelloOption names an option that HELLO does not have, or that lacks its values.
+func errHelloOption(opt []byte) error {
+	return resp.Error("ERR Syntax error in HELLO option '" + upToNUL(opt) + "'")
+}
+
+// errClientType names a type of clients that there is not.
+func errClientType(name []byte) error {
+	return resp.Error("ERR Unknown client type '" + upToNUL(name) + "'")
+}
+
+// errNoUser names a user that there is not.
+func errNoUser(name []byte) error {
+	return resp.Error("ERR No such user '" + upToNUL(name) + "'")
+}
+
+// errClientAttr names an attribute that CLIENT SETINFO does not have.
+func errClientAttr(attr []byte) error {
+	return resp.Error("ERR Unrecognized option '" + upToNUL(attr) + "'")
+}
+
+// errClientAttrText names an attribute whose text has characters that CLIENT LIST
+// cannot show.
+func errClientAttrText(attr []byte) error {
+	return resp.Error("ERR " + upToNUL(attr) + " cannot contain spaces, newlines or special characters.")
+}
+
+// upToNUL is how much of a client's own words Redis quotes in most of its errors.
+func upToNUL(b []byte) string {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i]
+	}
+	return string(b)
+}
+
+func cut(b []byte, n int) []byte { return b[:min(len(b), n)] }

@@ -1,0 +1,179 @@
+package cmd
+
+import (
+	"redust/config"
+
+	"redust/db"
+	"redust/db/table"
+	"redust/resp"
+)
+
+// Request is one request that has been cut out of a client's stream.
+type Request struct {
+	Cmd   *Command // nil if there is none of that name; set by Prepare
+	Args  [][]byte
+	Owned bool // the arguments are buffers of their own that the keyspace may keep
+}
+
+// Outcome says what became of a request.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Done      Outcome = iota // run or refused; the reply is in the client's Out
+	Postponed                // not run: the client is paused; offer it again when told to
+)
+
+// Prepare looks up the commands of a batch of requests and brings the keys they begin
+// with into the caches; that changes no result, only what the lookups cost.
+func (s *Server) Prepare(d *db.DB, batch []Request) {
+	var hashes [table.TouchMax]uint64
+	n := 0
+	for i := range batch {
+		r := &batch[i]
+		if i > 0 && sameName(r.Args[0], batch[i-1].Args[0]) && (batch[i-1].Cmd == nil || batch[i-1].Cmd.Parent == nil && batch[i-1].Cmd.subs == nil) {
+			r.Cmd = batch[i-1].Cmd
+		} else {
+			r.Cmd = s.Commands.Lookup(r.Args)
+		}
+		if r.Cmd == nil || r.Cmd.first == 0 || r.Cmd.first >= len(r.Args) {
+			continue
+		}
+		hashes[n] = s.KS.Hash(r.Args[r.Cmd.first])
+		if n++; n == len(hashes) {
+			s.touched += d.Touch(hashes[:n])
+			n = 0
+		}
+	}
+	if n > 1 {
+		s.touched += d.Touch(hashes[:n])
+	}
+}
+
+func sameName(a, b []byte) bool { return string(a) == string(b) }
+
+// Begin tells the time before a batch of requests: Unix milliseconds, and the monotonic
+// nanoseconds from which the first command's duration counts.
+func (s *Server) Begin(unixMs, mono int64) {
+	s.KS.SetNow(unixMs)
+	s.mono = mono
+}
+
+// Execute runs one request of a client, after Prepare and Begin.
+func (s *Server) Execute(cl *Client, r *Request) Outcome {
+	c := &s.ctx
+	c.Client, c.Cmd, c.Args, c.DB, c.Out, c.owned = cl, r.Cmd, r.Args, cl.DB, &cl.Out, r.Owned
+	c.dirty = false
+	mark := cl.Out.Mark()
+
+	if err := s.gate(c); err != nil {
+		if err == errPostpone {
+			cl.Flags |= ClientPostponed
+			return Postponed
+		}
+		if c.Cmd != nil {
+			c.Cmd.Stats.Rejected++
+		}
+		s.Fail(&cl.Out, err)
+		s.settle(cl, mark)
+		return Done
+	}
+	if len(s.monitors) > 0 && c.Cmd.Flags&(SkipMonitor|AdminCmd) == 0 {
+		s.feedMonitors(c)
+	}
+	s.KS.NoTouch = cl.Flags&ClientNoTouch != 0 && c.Cmd.Name != "touch"
+	if err := c.Cmd.Run(c); err != nil {
+		cl.Out.Truncate(mark)
+		s.Fail(&cl.Out, err)
+		c.Cmd.Stats.Failed++
+	}
+	s.account(c)
+	if cl.Flags&(ClientReplyOff|ClientReplySkip|ClientSkipNext) != 0 {
+		s.settle(cl, mark)
+	}
+	return Done
+}
+
+// AtHand is the request that is running, or that ran last, and its client, for the report
+// of a crash. Both are borrowed.
+func (s *Server) AtHand() (*Client, [][]byte) { return s.ctx.Client, s.ctx.Args }
+
+// Fail writes an error reply and counts it.
+func (s *Server) Fail(out *resp.Writer, err error) {
+	text := err.Error()
+	s.CountError(text)
+	out.Error(text)
+}
+
+// CountError counts an error reply under its code, the first word.
+func (s *Server) CountError(text string) {
+	s.Stats.ErrorReplies++
+
+	if s.Errors.Add(text) {
+		s.Host.Log(config.LogWarning, "Errorstats stopped adding new errors because the number of errors reached the limit. Reset with CONFIG RESETSTAT.")
+	}
+}
+
+// account notes what the command just run cost.
+func (s *Server) account(c *Ctx) {
+	end := s.Clock()
+	ns := end - s.mono
+	s.mono = end
+	c.Cmd.Stats.Record(ns, s.Cfg.LatencyTracking)
+	s.Stats.Commands++
+	c.Client.Calls++
+	c.Client.LastCmd = c.Cmd
+	if s.slowNs >= 0 && ns >= s.slowNs && c.Cmd.Flags&SkipSlowlog == 0 {
+		s.logSlow(c, ns)
+	}
+	if s.latencyNs > 0 && ns >= s.latencyNs {
+		s.logLatency(c, ns)
+	}
+}
+
+// settle drops the reply of a client that does not want it.
+func (s *Server) settle(cl *Client, mark resp.Mark) {
+	switch {
+	case cl.Flags&(ClientReplyOff|ClientReplySkip) != 0:
+		cl.Out.Truncate(mark)
+		cl.Flags &^= ClientReplySkip
+	}
+	if cl.Flags&ClientSkipNext != 0 {
+		cl.Flags = cl.Flags&^ClientSkipNext | ClientReplySkip
+	}
+}
+
+// errPostpone is not for clients: the request is to be offered again.
+const errPostpone resp.Error = "postponed"
+
+// gate asks, in Redis's order, whether a command may run.
+func (s *Server) gate(c *Ctx) error {
+	cmd, cl := c.Cmd, c.Client
+	if cmd == nil {
+		return errUnknown(c.Args)
+	}
+	if n := len(c.Args); cmd.Arity > 0 && n != cmd.Arity || n < -cmd.Arity {
+		if cmd.subs != nil && cmd.Run == nil && n > 1 {
+			return errUnknownSub(cmd, c.Args[1])
+		}
+		return errArity(cmd.FullName)
+	}
+	if cmd.Run == nil {
+		return errUnknownSub(cmd, c.Args[1])
+	}
+	if cmd.Flags&Protected != 0 {
+		if err := s.protected(c); err != nil {
+			return err
+		}
+	}
+	if cl.Flags&ClientAuthed == 0 && cmd.Flags&NoAuth == 0 {
+		return ErrNoAuth
+	}
+	if s.Cfg.MaxMemory > 0 && cmd.Flags&DenyOOM != 0 && !s.makeRoom() {
+		return ErrOOM
+	}
+	if s.pausedUntil != 0 && s.postpones(cmd) {
+		return errPostpone
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+package cmd
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"redust/db"
+	"redust/metrics"
+)
+
+// The sections of INFO about what the server holds and has done.
+
+func (s *Server) infoClients(r *report) {
+	var connected, waiting int64
+	input, output := 0, 0
+	s.Host.Clients(func(cl *Client) bool {
+		connected++
+		if cl.Has(ClientPostponed) {
+			waiting++
+		}
+		if cl.Conn != nil {
+			_, memory := cl.Conn.QueryBuffered()
+			input = max(input, memory)
+			output = max(output, cap(cl.Out.B)+cl.Conn.OutputBuffered())
+		}
+		return true
+	})
+	r.int("connected_clients", connected)
+	r.int("cluster_connections", 0)
+	r.int("maxclients", int64(s.Cfg.MaxClients))
+	r.int("client_recent_max_input_buffer", int64(input))
+	r.int("client_recent_max_output_buffer", int64(output))
+	r.int("blocked_clients", waiting)
+	r.int("tracking_clients", 0)
+	r.int("clients_in_timeout_table", 0)
+	r.int("total_blocking_keys", 0)
+	r.int("total_blocking_keys_on_nokey", 0)
+}
+
+// infoPersistence reports what a server that keeps nothing on disk has to report.
+func (s *Server) infoPersistence(r *report) {
+	for _, n := range []string{"loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"} {
+		r.int(n, 0)
+	}
+	r.ratio("current_fork_perc", 0, "")
+	r.int("current_save_keys_processed", 0)
+	r.int("current_save_keys_total", 0)
+	r.int("rdb_changes_since_last_save", s.Dirty)
+	r.int("rdb_bgsave_in_progress", 0)
+	r.int("rdb_last_save_time", s.lastSaved())
+	r.str("rdb_last_bgsave_status", "ok")
+	r.int("rdb_last_bgsave_time_sec", -1)
+	r.int("rdb_current_bgsave_time_sec", -1)
+	for _, n := range []string{"rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded",
+		"aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"} {
+		r.int(n, 0)
+	}
+	r.int("aof_last_rewrite_time_sec", -1)
+	r.int("aof_current_rewrite_time_sec", -1)
+	r.str("aof_last_bgrewrite_status", "ok")
+	r.int("aof_rewrites", 0)
+	r.int("aof_rewrites_consecutive_failures", 0)
+	r.str("aof_last_write_status", "ok")
+	for _, n := range []string{"aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"} {
+		r.int(n, 0)
+	}
+}
+
+// lastSaved is when the data set was last on disk, Unix seconds. Until there was a save
+// it is the start of the process, when there was nothing to lose.
+func (s *Server) lastSaved() int64 {
+	if s.LastSave != 0 {
+		return s.LastSave
+	}
+	return s.Host.Process().StartedMs / 1000
+}
+
+func (s *Server) infoStats(r *report) {
+	st := s.Stats
+	k := s.KS.Stats
+	st.KeyspaceHits, st.KeyspaceMisses = k.Hits, k.Misses
+	st.ExpiredKeys, st.ExpiredTimeCapReached, st.EvictedKeys = k.Expired, k.TimeCapReached, k.Evicted
+	*r = metrics.AppendFields(*r, st.Fields(nil, metrics.Gauges{}))
+}
+
+func (s *Server) infoReplication(r *report) {
+	r.str("role", "master")
+	r.int("connected_slaves", 0)
+	r.str("master_failover_state", "no-failover")
+	r.str("master_replid", s.replicationID())
+	r.str("master_replid2", fmt.Sprintf("%040d", 0))
+	r.int("master_repl_offset", 0)
+	r.int("second_repl_offset", -1)
+	r.int("repl_backlog_active", 0)
+	r.int("repl_backlog_size", s.Cfg.ReplBacklogBytes)
+	r.int("repl_backlog_first_byte_offset", 0)
+	r.int("repl_backlog_histlen", 0)
+}
+
+// replicationID names the history of this data set: 40 hex digits, drawn when first
+// asked for.
+func (s *Server) replicationID() string {
+	if s.replID == "" {
+		s.newReplicationID()
+	}
+	return s.replID
+}
+
+func (s *Server) newReplicationID() {
+	var b [20]byte
+	for i := range b {
+		b[i] = byte(s.Random() >> 32)
+	}
+	s.replID = hex.EncodeToString(b[:])
+}
+
+func (s *Server) infoCommandStats(r *report) {
+	for _, c := range s.Commands.All() {
+		*r = metrics.AppendCommandStats(*r, c.FullName, &c.Stats)
+	}
+}
+
+func (s *Server) infoErrorStats(r *report) { *r = s.Errors.Append(*r) }
+
+func (s *Server) infoLatencyStats(r *report) {
+	for _, c := range s.Commands.All() {
+		*r = metrics.AppendLatencyStats(*r, c.FullName, &c.Stats, s.Cfg.LatencyPercentiles)
+	}
+}
+
+func (s *Server) infoKeyspace(r *report) {
+	s.eachDB(func(d *db.DB) {
+		if d.Len() > 0 {
+			r.str(fmt.Sprintf("db%d", d.ID), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=%d", d.Len(), d.Timed(), d.AvgTTL()))
+		}
+	})
+}
+
+// eachDB calls f for every database, in order.
+func (s *Server) eachDB(f func(*db.DB)) {
+	for i := range s.KS.DBs() {
+		f(s.KS.DB(i))
+	}
+}

@@ -1,0 +1,207 @@
+package cmd
+
+import (
+	"bytes"
+	"math"
+
+	"redust/acl"
+	"redust/db"
+	"redust/db/glob"
+	"redust/resp"
+)
+
+// Walks over all keys. KEYS is one walk in one command; SCAN is the same walk in pieces,
+// each of whole pages:
+//
+//	hash order   |--page--|--page--|----page----|--page--| ...
+//	                               ^ cursor: the hash at which the next piece begins
+//
+// A cursor needs no memory in the server, and one from a walk long ago, or made up, is
+// as good as any. An element that stays from the first call to the last is returned,
+// whatever pages split or join meanwhile.
+
+func scanCommands() []*Command {
+	return []*Command{
+		{
+			Name: "keys", Arity: 2, Run: keysLike,
+			Flags: ReadOnly, ACL: acl.Keyspace | acl.Dangerous,
+			Doc: Doc{Group: "generic", Since: "1.0.0", Complexity: "O(N) where N is the number of keys; O(1) for a pattern without wildcards",
+				Summary: "Lists all keys whose name matches a pattern.", Syntax: "pattern"},
+		},
+		{
+			Name: "scan", Arity: -2, Run: scan,
+			Flags: ReadOnly | TouchesArbitraryKeys, ACL: acl.Keyspace,
+			Doc: Doc{Group: "generic", Since: "2.8.0", Complexity: "O(COUNT) a call, O(N) for a whole walk over N keys",
+				Summary: "Lists keys piece by piece, by a cursor that leads from call to call.",
+				Syntax:  "cursor [MATCH pattern] [COUNT count] [TYPE type]"},
+		},
+	}
+}
+
+// keysLike replies the keys in no order. It copies them into the reply as it meets them.
+func keysLike(c *Ctx) error {
+	pattern := c.Arg(1)
+	if glob.Literal(pattern) {
+		if !c.DB.Has(pattern) {
+			c.Out.Array(0)
+			return nil
+		}
+		c.Out.Array(1)
+		c.Out.Bulk(pattern)
+		return nil
+	}
+	n, full := 0, false
+	all := matchesAll(pattern)
+	mark := c.Out.Mark()
+	c.DB.Each(func(it db.Item) bool {
+		if all || glob.Match(pattern, it.Key(), false) {
+			c.Out.Bulk(it.Key())
+			n++
+			full = c.replyFull(mark)
+		}
+		return !full
+	})
+	if full {
+		return ErrReplyLimit
+	}
+	c.Out.ArrayAt(mark, n)
+	return nil
+}
+
+// replyFull tells whether the reply that began at mark is longer than max-reply-bytes
+// allows.
+func (c *Ctx) replyFull(mark resp.Mark) bool {
+	limit := c.Cfg.MaxReplyBytes
+	return limit > 0 && int64(c.Out.Mark()-mark) > limit
+}
+
+// matchesAll tells the pattern that filters nothing, not even the empty key, which no
+// other wildcard matches.
+func matchesAll(pattern []byte) bool { return len(pattern) == 1 && pattern[0] == '*' }
+
+// scan replies the next cursor and a list of keys. It looks at COUNT keys at least,
+// since a page is always finished; MATCH and TYPE then drop some of them.
+func scan(c *Ctx) error {
+	const (
+		defaultCount = 10
+		pagesPerKey  = 10 // bounds a call where pages are empty or all their keys expired
+	)
+	cursor, ok := parseCursor(c.Arg(1))
+	if !ok {
+		return ErrCursor
+	}
+	count := int64(defaultCount)
+	var f scanFilter
+	o := c.Opts(2)
+	for o.Next() {
+		switch {
+		case o.Is("COUNT"):
+			if count = o.Int(); count < 1 {
+				o.Fail(ErrSyntax)
+			}
+		case o.Is("MATCH"):
+			f.pattern = o.Value()
+			f.match = !matchesAll(f.pattern)
+		case o.Is("TYPE"):
+			f.typed = true
+			f.kind, f.known = typeNamed(o.Value())
+		default:
+			o.Fail(ErrSyntax)
+		}
+	}
+	if o.Err != nil {
+		return o.Err
+	}
+
+	n, looked, full := 0, int64(0), false
+	mark := c.Out.Mark()
+	for pages := int64(0); ; {
+		cursor = c.DB.Scan(cursor, func(it db.Item) {
+			looked++
+			if f.passes(it) {
+				c.Out.Bulk(it.Key())
+				n++
+			}
+		})
+		pages++
+		full = c.replyFull(mark)
+		if cursor == 0 || full || looked >= count || pages/pagesPerKey >= count {
+			break
+		}
+	}
+	if full {
+		return ErrReplyLimit
+	}
+	var room [64]byte
+	head := resp.Writer{B: room[:0]}
+	head.Array(2)
+	head.BulkInt(int64(cursor))
+	head.Array(n)
+	insertAt(c.Out, mark, head.B)
+	return nil
+}
+
+// scanFilter is what MATCH and TYPE let pass.
+type scanFilter struct {
+	match   bool
+	pattern []byte
+	typed   bool
+	known   bool // a type of this name exists; else nothing passes
+	kind    db.Type
+}
+
+func (f *scanFilter) passes(it db.Item) bool {
+	if f.typed && (!f.known || it.Type() != f.kind) {
+		return false
+	}
+	return !f.match || glob.Match(f.pattern, it.Key(), false)
+}
+
+// typeNamed finds the type that TYPE would call so, case aside.
+func typeNamed(name []byte) (db.Type, bool) {
+	name = lower(name)
+	for _, t := range []db.Type{db.String, db.List, db.Set, db.ZSet, db.Hash, db.Stream} {
+		if string(name) == t.String() {
+			return t, true
+		}
+	}
+	return 0, false
+}
+
+// insertAt puts b in front of what was written since m, for a head that is known only
+// when its body is done.
+func insertAt(w *resp.Writer, m resp.Mark, b []byte) {
+	end := len(w.B)
+	w.Raw(b)
+	copy(w.B[int(m)+len(b):], w.B[m:end])
+	copy(w.B[m:], b)
+}
+
+// parseCursor reads a cursor as C's strtoul does, which clients have come to rely on:
+// the empty string is 0, a sign is allowed and a negative number counts from 2^64 down,
+// a NUL ends it. Blanks and what does not fit 64 bits are refused.
+func parseCursor(arg []byte) (uint64, bool) {
+	arg, _, _ = bytes.Cut(arg, []byte{0})
+	if len(arg) == 0 {
+		return 0, true
+	}
+	digits, negative := arg, arg[0] == '-'
+	if negative || arg[0] == '+' {
+		digits = arg[1:]
+	}
+	if len(digits) == 0 {
+		return 0, false
+	}
+	n := uint64(0)
+	for _, ch := range digits {
+		d := uint64(ch - '0')
+		if d > 9 || n > (math.MaxUint64-d)/10 {
+			return 0, false
+		}
+		n = n*10 + d
+	}
+	if negative {
+		n = -n
+	}
+	return n, true
+}

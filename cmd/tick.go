@@ -1,0 +1,12 @@
+package cmd
+
+// Tick does what is due by time rather than by a command; the executor calls it ten
+// times a second, after Begin. It must stay short: it stands between commands.
+func (s *Server) Tick() {
+	if s.pausedUntil != 0 && s.KS.Now() >= s.pausedUntil {
+		s.Unpause()
+	}
+	if used := s.UsedMemory(); used > s.PeakMemory {
+		s.PeakMemory, s.PeakMemoryAt = used, s.KS.Now()
+	}
+}

@@ -1,0 +1,162 @@
+package loop
+
+import (
+	"sync/atomic"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"redust/cmd"
+	"redust/resp"
+)
+
+// client is one connection with its session. The session, cut and held requests belong
+// to the executor; input belongs to the reactor that reads the socket, which with
+// io-threads 1 is the same goroutine. What one tells the other are the counters.
+type client struct {
+	*cmd.Client
+	s     *Server
+	conn  gnet.Conn
+	input input
+	unix  bool
+
+	held    []held // requests that wait: the client is paused, and what came after
+	handed  bool   // in s.pending: has replies to send, or is to be closed
+	closing bool   // is to be closed
+	soon    bool   // but only after its replies are out
+	gone    bool   // is closed
+
+	waiting  atomic.Int64 // bytes of input not yet cut into requests
+	memory   atomic.Int64 // bytes held for it
+	inFlight atomic.Int64 // bytes of replies on their way to the reactor
+	unsent   atomic.Int64 // bytes the kernel has not taken
+	received atomic.Int64 // bytes read since the executor looked
+	authed   atomic.Bool  // as the executor last knew
+	shut     atomic.Bool  // the connection is closed
+}
+
+// held is a run of requests that could not go on, with the memory their arguments
+// point into.
+type held struct {
+	reqs []cmd.Request
+	err  error // a protocol error after them
+}
+
+// QueryBuffered implements cmd.Conn.
+func (c *client) QueryBuffered() (int, int) { return int(c.waiting.Load()), int(c.memory.Load()) }
+
+// OutputBuffered implements cmd.Conn.
+func (c *client) OutputBuffered() int { return int(c.unsent.Load() + c.inFlight.Load()) }
+
+// Send implements cmd.Conn.
+func (c *client) Send() { c.s.hand(c) }
+
+// Close implements cmd.Conn.
+func (c *client) Close(soon bool) {
+	c.closing = true
+	c.soon = c.soon || soon
+	if !soon {
+		c.soon = false
+	}
+	c.s.hand(c)
+}
+
+// stopped tells whether further requests of the client must wait or will never run.
+func (c *client) stopped() bool { return c.closing || len(c.held) > 0 || c.gone }
+
+// input cuts requests out of what the socket gives. Small requests are parsed where
+// they lie; what is left of a torn one waits in rest; a large one is assembled.
+type input struct {
+	rest []byte
+	asm  resp.Assembler
+	dead bool // a protocol error: what follows is not looked at
+}
+
+const (
+	// batchSize is how many requests are cut before they are run: as many as one
+	// round of touching ahead looks after.
+	batchSize = 16
+	// keepRest is the largest buffer that is kept for the next torn request, bytes.
+	keepRest = 32 << 10
+)
+
+// batch is a run of requests cut out of one buffer.
+type batch struct {
+	reqs []cmd.Request
+	ends []int    // where each request ends in the buffer
+	argv [][]byte // what the requests' Args are parts of
+	err  error    // a protocol error after them
+}
+
+func (b *batch) reset() {
+	clear(b.reqs)
+	b.reqs, b.ends, b.argv, b.err = b.reqs[:0], b.ends[:0], b.argv[:0], nil
+}
+
+// cut fills bt with the requests at the beginning of b, at most limit of them, and
+// returns how many bytes it took. When it takes none, b holds no whole request.
+func (in *input) cut(b []byte, bt *batch, limit int, lim resp.Limits) int {
+	bt.reset()
+	pos := 0
+	if in.asm.On() {
+		n, done, err := in.asm.Feed(b, lim)
+		pos = n
+		if err != nil {
+			bt.err, in.dead = err, true
+			return len(b)
+		}
+		if done {
+			if args := in.asm.Take(); len(args) > 0 {
+				bt.reqs = append(bt.reqs, cmd.Request{Args: args, Owned: true})
+				bt.ends = append(bt.ends, pos)
+			}
+		}
+		return pos
+	}
+	for len(bt.reqs) < limit && pos < len(b) {
+		had := len(bt.argv)
+		argv, n, err := resp.Parse(b[pos:], bt.argv, lim)
+		if err != nil {
+			bt.err, in.dead = err, true
+			return len(b)
+		}
+		if n == 0 {
+			if len(bt.reqs) == 0 && b[pos] == '*' && len(b)-pos >= resp.AssembleFrom {
+				k, _, err := in.asm.Feed(b[pos:], lim)
+				if err != nil {
+					bt.err, in.dead = err, true
+					return len(b)
+				}
+				pos += k
+			}
+			break
+		}
+		pos += n
+		bt.argv = argv
+		if len(argv) > had {
+			bt.reqs = append(bt.reqs, cmd.Request{Args: argv[had:len(argv):len(argv)]})
+			bt.ends = append(bt.ends, pos)
+		}
+	}
+	return pos
+}
+
+// join returns what is to be parsed now: the new bytes b, after what was left over.
+func (in *input) join(b []byte) []byte {
+	if len(in.rest) == 0 {
+		return b
+	}
+	in.rest = append(in.rest, b...)
+	return in.rest
+}
+
+// keep puts aside what of the joined bytes was not taken; b may be part of rest.
+func (in *input) keep(b []byte) {
+	if len(b) == 0 {
+		if cap(in.rest) > keepRest {
+			in.rest = nil
+		}
+		in.rest = in.rest[:0]
+		return
+	}
+	in.rest = append(in.rest[:0], b...)
+}

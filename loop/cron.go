@@ -1,0 +1,114 @@
+package loop
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"redust/cmd"
+)
+
+// everyMs is the time between two rounds of cron, milliseconds.
+const everyMs = 100
+
+// cron posts the work that is done every so often: speeds, idle clients, memory.
+func (s *Server) cron() {
+	t := time.NewTicker(everyMs * time.Millisecond)
+	defer t.Stop()
+	var waiting atomic.Bool
+	for {
+		select {
+		case <-s.stopped:
+			return
+		case <-t.C:
+		}
+		if waiting.CompareAndSwap(false, true) {
+			s.Post(func() {
+				waiting.Store(false)
+				s.tick()
+			})
+		}
+	}
+}
+
+// tick is one round of cron, on the executor.
+func (s *Server) tick() {
+	if s.Cmd.CronPaused {
+		return
+	}
+	now := s.Cmd.KS.Now()
+	s.Cmd.Stats.Sample(s.mono() / 1000)
+	s.Cmd.Tick()
+	s.steer.tick(s, s.tickClients(now))
+}
+
+// tickClients looks after all clients: who is idle too long, who has not read for too
+// long, who was to be closed once the replies were out; and counts their memory. It
+// returns how many sent something since the last round.
+func (s *Server) tickClients(now int64) (active int) {
+	idleMs := int64(s.cfg.Timeout) * 1000
+	var bytes int64
+	for _, c := range s.order {
+		if c.gone {
+			continue
+		}
+		if s.queue == nil {
+			c.unsent.Store(int64(c.conn.OutboundBuffered()))
+		}
+		bytes += int64(c.MemBytes())
+		if now-c.Active <= everyMs {
+			active++
+		}
+		if c.closing {
+			s.hand(c)
+			continue
+		}
+		s.checkOutput(c)
+		if idleMs > 0 && now-c.Active > idleMs && c.Flags&cmd.ClientMonitor == 0 && len(c.held) == 0 {
+			s.log.Verbose("Closing idle client")
+			c.Close(false)
+		}
+	}
+	s.Cmd.ClientsMemory = bytes
+	s.Cmd.EvictClients()
+	return active
+}
+
+// expiryTimer wakes the executor when the next key reaches its deadline.
+type expiryTimer struct {
+	timer *time.Timer
+	at    int64 // what the timer is set to, Unix milliseconds; math.MaxInt64: nothing
+}
+
+func (e *expiryTimer) start(s *Server) {
+	e.at = math.MaxInt64
+	e.timer = time.AfterFunc(time.Hour, func() { s.Post(s.expireNow) })
+}
+
+// schedule sets the timer to the next deadline if that is earlier than what it is set
+// to; on the executor, after each batch.
+func (s *Server) schedule() {
+	at := s.Cmd.KS.NextExpiry()
+	if at >= s.expiry.at || !s.Cmd.ActiveExpire {
+		return
+	}
+	s.expiry.at = at
+	s.expiry.timer.Reset(time.Duration(max(at-s.now(), 0)) * time.Millisecond)
+}
+
+// expireNow removes a slice of what is due; the rest waits until others have had their
+// turn.
+func (s *Server) expireNow() {
+	s.expiry.at = math.MaxInt64
+	if !s.Cmd.ActiveExpire {
+		return
+	}
+	from := s.mono()
+	s.Cmd.KS.SetNow(s.now())
+	if s.Cmd.KS.Expire() {
+		s.Post(s.expireNow)
+	} else {
+		s.schedule()
+	}
+	s.Cmd.Stats.ExpireCycleUs += (s.mono() - from) / 1000
+}

@@ -1,0 +1,104 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"redust/cmd"
+	"redust/config"
+)
+
+// Clients implements cmd.Host. Clients that connect meanwhile are not seen.
+func (s *Server) Clients(yield func(*cmd.Client) bool) {
+	for _, c := range s.order {
+		if !c.gone && !yield(c.Client) {
+			return
+		}
+	}
+}
+
+// Client implements cmd.Host.
+func (s *Server) Client(id int64) *cmd.Client {
+	if c := s.clients[id]; c != nil {
+		return c.Client
+	}
+	return nil
+}
+
+// Log implements cmd.Host.
+func (s *Server) Log(level config.LogLevel, text string) { s.log.Log(level, text) }
+
+// Sleep implements cmd.Host.
+func (s *Server) Sleep(ns int64) { time.Sleep(time.Duration(ns)) }
+
+// Apply implements cmd.Host.
+func (s *Server) Apply(changed []string) error {
+	has := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(changed, n) })
+	}
+	if has("maxclients") {
+		if err := raiseFileLimit(s.cfg.MaxClients); err != nil {
+			return fmt.Errorf("The operating system is not able to handle the specified number of clients, try with %d", fileLimit()-reservedFiles)
+		}
+	}
+	if has("bind", "port") {
+		if err := s.listens.move(s); err != nil {
+			// Go back to what was open, so that a refused change changes nothing.
+			return errors.New("Unable to listen on this port. Please check server logs.")
+		}
+	}
+	if has("loglevel", "logfile", "log-format", "syslog-enabled") {
+		if r, ok := s.log.(interface{ Configure(*config.Config) error }); ok {
+			if err := r.Configure(s.cfg); err != nil {
+				return err
+			}
+		}
+	}
+	s.configured()
+	s.steer.configure(s.cfg)
+	return nil
+}
+
+// Resume implements cmd.Host.
+func (s *Server) Resume() {
+	if s.resuming {
+		return
+	}
+	s.resuming = true
+	s.Post(func() {
+		s.resuming = false
+		for _, c := range s.order {
+			if !c.gone && len(c.held) > 0 {
+				s.resume(c)
+			}
+		}
+	})
+}
+
+// resume runs what a client's pause held back.
+func (s *Server) resume(c *client) {
+	waiting := c.held
+	c.held = nil
+	c.Flags &^= cmd.ClientPostponed
+	for i, h := range waiting {
+		s.Cmd.Prepare(c.DB, h.reqs)
+		for j := range h.reqs {
+			if s.Cmd.Execute(c.Client, &h.reqs[j]) == cmd.Postponed {
+				h.reqs = h.reqs[j:]
+				c.held = append(append(c.held, h), waiting[i+1:]...)
+				return
+			}
+		}
+		if h.err != nil {
+			s.protocolError(c, h.err)
+		}
+	}
+	if s.queue == nil && !c.closing {
+		b := c.input.rest
+		s.consume(c, b)
+		c.noteInput()
+	}
+	s.hand(c)
+}

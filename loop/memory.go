@@ -1,0 +1,125 @@
+package loop
+
+import (
+	"math"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+
+	"redust/config"
+)
+
+// Two settings of Go's runtime decide how well a single executor does: how much heap may
+// pass before a collection, and how many processors goroutines may use. Both are
+// steered here, ten times a second.
+//
+// Collections. Left alone, the collector lets the heap double before it looks, so that
+// a store of ten gigabytes takes twenty. Here the room above the live heap is an
+// eighth of it, within bounds. Pages have few pointers, so a collection is cheap for
+// its size, and commands that overwrite in place make no garbage at all.
+//
+// Processors. gnet yields after every empty poll. With a second, idle processor each
+// yield wakes a thread that looks for work and finds none, or takes the reactor over:
+// with fifty clients that costs a tenth more CPU. With very few clients the same
+// restless thread is a gain, since it keeps the machine from going to sleep between
+// two round trips: one client is served at twice the rate for half the CPU. And while
+// something works in the background (a collection, a snapshot) it must have a
+// processor of its own, or clients would wait for its time slice. So there is one
+// processor, and a second one while few clients are active or background work is on.
+// Each change stops the world for some ten microseconds; it is made at most ten times
+// a second.
+//
+// A collection that starts by itself knows nothing of this. So a round that finds the
+// room nearly used up gives the second processor and collects at once; the runtime's
+// own trigger stands behind it for bursts.
+type steering struct {
+	fixed      bool  // several threads: leave all processors on
+	background int   // pieces of background work that are on
+	procs      int   // as set last
+	set        int64 // live heap for which the percentage was set, bytes
+	limit      int64 // memory limit of the runtime, bytes
+	room       int64 // heap that may pass between collections, bytes
+	collecting bool
+	samples    []metrics.Sample
+}
+
+const (
+	roomShare = 8        // an eighth of the live heap
+	roomMin   = 24 << 20 // bytes
+	roomMax   = 1 << 30
+	fewActive = 4 // clients
+)
+
+func (m *steering) start(s *Server) {
+	m.fixed = s.threads > 1 || runtime.NumCPU() == 1
+	m.procs = runtime.GOMAXPROCS(0)
+	m.samples = []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}}
+	m.configure(s.cfg)
+	m.tick(s, 0)
+}
+
+// configure gives the runtime a limit from maxmemory: the data set, and a quarter for
+// buffers and the collector's own needs. Without one it is most of what the machine or
+// the container has.
+func (m *steering) configure(cfg *config.Config) {
+	limit := int64(math.MaxInt64)
+	if cfg.MaxMemory > 0 {
+		limit = cfg.MaxMemory + cfg.MaxMemory/4 + 64<<20
+	} else if total := totalMemory(); total > 0 {
+		limit = total - total/10
+	}
+	if limit != m.limit {
+		m.limit = limit
+		debug.SetMemoryLimit(limit)
+	}
+}
+
+// tick adapts both settings; active is how many clients sent something since the last.
+func (m *steering) tick(s *Server, active int) {
+	metrics.Read(m.samples)
+	live, now := int64(m.samples[0].Value.Uint64()), int64(m.samples[1].Value.Uint64())
+	live = max(live, s.Cmd.KS.Bytes())
+	if d := live - m.set; m.set == 0 || d > m.set/8 || d < -m.set/8 {
+		m.set = live
+		m.room = min(max(live/roomShare, roomMin), roomMax)
+		// The runtime's own trigger comes at twice the room, for what we miss.
+		debug.SetGCPercent(int(max(5, 2*m.room*100/max(live, 1<<20))))
+	}
+	if now > live+m.room && !m.collecting && !m.fixed {
+		m.collecting = true
+		s.Background(runtime.GC, func() { m.collecting = false })
+	}
+	m.processors(active)
+}
+
+// processors sets how many there are.
+func (m *steering) processors(active int) {
+	if m.fixed {
+		return
+	}
+	want := 1
+	if m.background > 0 || active > 0 && active <= fewActive {
+		want = 2
+	}
+	if want != m.procs {
+		m.procs = want
+		runtime.GOMAXPROCS(want)
+	}
+}
+
+// Background runs work on a goroutine of its own, with a processor of its own, and
+// then done on the executor. It is called on the executor.
+func (s *Server) Background(work, done func()) {
+	s.steer.background++
+	s.steer.processors(0)
+	go func() {
+		work()
+		s.Post(func() {
+			s.steer.background--
+			done()
+		})
+	}()
+}
+
+// Collect implements cmd.Host.
+func (s *Server) Collect() { s.Background(debug.FreeOSMemory, func() {}) }

@@ -1,0 +1,543 @@
+// Package loop is the process around the commands: sockets, the executor, timers,
+// signals, logs and the clock.
+//
+// Everything that touches the keyspace runs on one goroutine, the executor.
+//
+//	io-threads 1                         io-threads N
+//
+//	socket                               sockets
+//	  | gnet reactor = executor            | | |   N gnet reactors: read, copy, cut
+//	  v                                    v v v
+//	cut, Prepare, Execute, write         parcels --> executor: Prepare, Execute
+//	                                       ^                     |
+//	                                       +--- replies ---------+
+//
+// With one thread nothing is handed over: OnTraffic parses out of gnet's buffer, runs
+// the commands, and writes the replies with one write. With N, reactors copy what they
+// read and cut it into requests; one executor goroutine runs these; the replies go back
+// to the reactor that owns the socket, in one task a round. Measurements behind having
+// both are in ARCHITECTURE.md.
+//
+// What is not a socket (a timer, a signal, a new connection) enters through one door,
+// Post, from any goroutine. What a command does to another client (a push, a kill) is
+// noted in pending and done when the command's batch is over, so that no handler is
+// ever called back by the socket it writes to.
+//
+// gnet's rules: an inbound slice dies with its event; the replies of a connection
+// leave on its reactor, else they would overtake each other; a reactor must never
+// return an error it did not mean, since that ends it. Listeners are ours, since
+// gnet's end the process when the file descriptors run out, and cannot be moved to
+// another port while running.
+package loop
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"github.com/panjf2000/gnet/v2/pkg/logging"
+	"golang.org/x/sys/unix"
+
+	"redust/cmd"
+	"redust/config"
+	"redust/resp"
+)
+
+// Server runs commands for the clients of its listeners. Use New.
+type Server struct {
+	gnet.BuiltinEventEngine
+	Cmd *cmd.Server
+	cfg *config.Config
+	log Logger
+
+	engine   *gnet.Client
+	door     gnet.EventLoop // the executor's, when it is a reactor
+	threads  int
+	began    time.Time
+	nextID   atomic.Int64
+	count    atomic.Int64 // connections, those included that are being accepted
+	clients  map[int64]*client
+	order    []*client // by id; may hold some that have gone
+	pending  []*client // have something to send, or are to be closed
+	batch    batch
+	scratch  []byte // the replies of the client being served
+	resuming bool
+	timeout  time.Duration
+
+	maxBulk    atomic.Int64 // proto-max-bulk-len, for the reactors
+	queryLimit atomic.Int64 // client-query-buffer-limit, likewise
+	maxClients atomic.Int64 // maxclients, for the acceptors
+	keepAlive  atomic.Int64 // tcp-keepalive, likewise
+	guarded    atomic.Bool  // outsiders are refused: protected mode, and no password
+
+	posts    sync.Mutex
+	posted   []func()
+	spare    []func()
+	knocked  bool
+	queue    *queue // with reactors of their own
+	listens  listeners
+	expiry   expiryTimer
+	stopped  chan struct{}
+	exitCode int
+	stopping bool
+
+	process processInfo
+	steer   steering
+}
+
+// Options are what New needs beside the configuration.
+type Options struct {
+	Log                      Logger
+	Version, Build, BuiltAt  string
+	ConfigFile, Executable   string
+	DisableSignals, Verbatim bool
+}
+
+// New prepares a server; nothing listens yet.
+func New(c *cmd.Server, cfg *config.Config, o Options) *Server {
+	s := &Server{Cmd: c, cfg: cfg, log: o.Log, began: time.Now(), clients: make(map[int64]*client),
+		stopped: make(chan struct{}), threads: cfg.IOThreads}
+	s.configured()
+	s.process.init(o)
+	c.Host = s
+	c.Clock = s.mono
+	s.Cmd.Begin(s.now(), s.mono())
+	return s
+}
+
+// configured takes over directives that other goroutines read.
+func (s *Server) configured() {
+	s.maxBulk.Store(s.cfg.ProtoMaxBulkLen)
+	s.queryLimit.Store(s.cfg.ClientQueryLimit)
+	s.maxClients.Store(int64(s.cfg.MaxClients))
+	s.keepAlive.Store(int64(s.cfg.TCPKeepAlive))
+	s.guarded.Store(s.cfg.ProtectedMode && s.cfg.RequirePass == "")
+}
+
+// now is the wall clock, Unix milliseconds.
+func (s *Server) now() int64 { return time.Now().UnixMilli() }
+
+// mono is the monotonic clock, nanoseconds since the start. It costs a fraction of
+// reading both clocks.
+func (s *Server) mono() int64 { return int64(time.Since(s.began)) }
+
+// Start opens the listeners and begins to serve; it returns once connections are
+// accepted.
+func (s *Server) Start() error {
+	if err := s.listens.open(s.cfg); err != nil {
+		return err
+	}
+	engine, err := gnet.NewClient(s, gnet.WithOptions(gnet.Options{
+		NumEventLoop: s.threads, ReadBufferCap: 64 << 10, WriteBufferCap: 16 << 10,
+		TCPNoDelay: gnet.TCPNoDelay, Logger: gnetLog{s.log}, LogLevel: logging.ErrorLevel,
+	}))
+	if err != nil {
+		return fmt.Errorf("loop: create reactors: %w", err)
+	}
+	s.engine = engine
+	if err := engine.Start(); err != nil {
+		return fmt.Errorf("loop: start reactors: %w", err)
+	}
+	s.expiry.start(s)
+	s.steer.start(s)
+	if s.threads > 1 {
+		s.queue = newQueue(s)
+		go s.queue.run()
+	} else if s.door, err = s.openDoor(); err != nil {
+		return err
+	}
+	s.listens.serve(s)
+	go s.cron()
+	return nil
+}
+
+// Wait returns the exit code once the server has stopped.
+func (s *Server) Wait() int {
+	<-s.stopped
+	return s.exitCode
+}
+
+// openDoor enrols one end of a socket pair with the only reactor, since tasks can be
+// posted to a reactor through one of its connections alone. Nothing is ever sent.
+func (s *Server) openDoor() (gnet.EventLoop, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("loop: open door: %w", err)
+	}
+	f := os.NewFile(uintptr(fds[0]), "door")
+	c, err := net.FileConn(f)
+	if err != nil {
+		return nil, fmt.Errorf("loop: open door: %w", err)
+	}
+	_ = f.Close() // FileConn has its own
+	gc, err := s.engine.EnrollContext(c, nil)
+	if err != nil {
+		return nil, fmt.Errorf("loop: open door: %w", err)
+	}
+	return gc.EventLoop(), nil
+}
+
+// Post runs f on the executor, soon, from any goroutine.
+func (s *Server) Post(f func()) {
+	if s.queue != nil {
+		s.queue.post(f)
+		return
+	}
+	s.posts.Lock()
+	s.posted = append(s.posted, f)
+	first := !s.knocked
+	s.knocked = true
+	s.posts.Unlock()
+	if first {
+		// An error means that the engine has stopped, and then nothing matters.
+		_ = s.door.Execute(context.Background(), gnet.RunnableFunc(s.answer))
+	}
+}
+
+// answer runs what was posted; on the executor when it is a reactor.
+func (s *Server) answer(context.Context) error {
+	defer s.crash(true)
+	s.posts.Lock()
+	work := s.posted
+	s.posted, s.spare, s.knocked = s.spare[:0], work, false
+	s.posts.Unlock()
+	s.Cmd.Begin(s.now(), s.mono())
+	for i, f := range work {
+		f()
+		work[i] = nil
+	}
+	s.sendPending()
+	return nil
+}
+
+// OnOpen implements gnet's handler.
+func (s *Server) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
+	defer s.crash(s.queue == nil)
+	c, ok := gc.Context().(*client)
+	if !ok {
+		return nil, gnet.None
+	}
+	c.conn = gc
+	if s.queue != nil {
+		s.queue.post(func() { s.connected(c) })
+	} else {
+		s.Cmd.Begin(s.now(), s.mono())
+		s.connected(c)
+	}
+	return nil, gnet.None
+}
+
+// connected admits a client; on the executor.
+func (s *Server) connected(c *client) {
+	s.Cmd.Stats.ConnectionsReceived++
+	sess := s.Cmd.Connect(c.ID, c)
+	sess.Addr, sess.LocalAdr, sess.FD = c.Addr, c.LocalAdr, c.conn.Fd()
+	if c.unix {
+		sess.Flags |= cmd.ClientUnix
+	}
+	c.Client = sess
+	s.clients[c.ID] = c
+	s.order = append(s.order, c)
+}
+
+// OnClose implements gnet's handler.
+func (s *Server) OnClose(gc gnet.Conn, _ error) gnet.Action {
+	defer s.crash(s.queue == nil)
+	c, ok := gc.Context().(*client)
+	if !ok {
+		return gnet.None
+	}
+	s.count.Add(-1)
+	c.shut.Store(true)
+	if s.queue != nil {
+		s.queue.post(func() { s.disconnected(c) })
+	} else {
+		s.disconnected(c)
+	}
+	return gnet.None
+}
+
+// disconnected forgets a client; on the executor.
+func (s *Server) disconnected(c *client) {
+	c.gone = true
+	delete(s.clients, c.ID)
+	s.Cmd.Disconnect(c.Client)
+	c.held = nil
+	if n := len(s.order); n > 64 && n > 2*len(s.clients) {
+		kept := s.order[:0]
+		for _, o := range s.order {
+			if !o.gone {
+				kept = append(kept, o)
+			}
+		}
+		clear(s.order[len(kept):])
+		s.order = kept
+	}
+}
+
+// OnTraffic implements gnet's handler.
+func (s *Server) OnTraffic(gc gnet.Conn) gnet.Action {
+	defer s.crash(s.queue == nil)
+	c, ok := gc.Context().(*client)
+	if !ok {
+		return gnet.None
+	}
+	b, _ := gc.Peek(0)
+	if s.queue != nil {
+		s.queue.receive(c, b)
+		_, _ = gc.Discard(0)
+		return gnet.None
+	}
+	s.Cmd.Begin(s.now(), s.mono())
+	s.receive(c, b)
+	if !c.gone {
+		_, _ = gc.Discard(0)
+	}
+	s.sendPending()
+	return gnet.None
+}
+
+// receive runs what arrived, on the executor that is also the client's reactor.
+func (s *Server) receive(c *client, b []byte) {
+	st := &s.Cmd.Stats
+	st.NetInputBytes += int64(len(b))
+	st.Reads++
+	st.LoopCycles++
+	c.NetIn += int64(len(b))
+	c.Active = s.Cmd.KS.Now()
+	in := &c.input
+	if c.closing || in.dead {
+		return
+	}
+	if len(c.held) > 0 {
+		in.keepMore(b)
+	} else {
+		s.consume(c, in.join(b))
+	}
+	c.noteInput()
+	if c.memory.Load() > s.queryLimit.Load() {
+		s.queryOverrun(c)
+	}
+	s.hand(c)
+	st.LoopUs += (s.mono() - s.Cmd.Mono()) / 1000
+}
+
+// keepMore puts bytes behind those that wait.
+func (in *input) keepMore(b []byte) { in.rest = append(in.rest, b...) }
+
+// noteInput publishes how much input waits.
+func (c *client) noteInput() {
+	n := len(c.input.rest)
+	m := cap(c.input.rest)
+	if c.input.asm.On() {
+		m += c.input.asm.Bytes()
+	}
+	if int64(m) != c.memory.Load() || int64(n) != c.waiting.Load() {
+		c.waiting.Store(int64(n))
+		c.memory.Store(int64(m))
+	}
+}
+
+// queryOverrun closes a client whose input that waits is beyond
+// client-query-buffer-limit; on the executor.
+func (s *Server) queryOverrun(c *client) {
+	if c.gone || c.closing {
+		return
+	}
+	s.Cmd.Stats.QueryBufLimit++
+	s.log.Warn("Closing client that reached max query buffer length: " + s.Cmd.Describe(c.Client))
+	c.Close(false)
+}
+
+// limits are those for the client's next request.
+func (s *Server) limits(c *client) (resp.Limits, int) {
+	if c.Flags&cmd.ClientAuthed == 0 {
+		// One at a time, since the next may be allowed more.
+		return resp.Limits{Bulk: s.cfg.ProtoMaxBulkLen, Anon: true}, 1
+	}
+	return resp.Limits{Bulk: s.cfg.ProtoMaxBulkLen}, batchSize
+}
+
+// consume cuts and runs the requests in b, and keeps what is left.
+func (s *Server) consume(c *client, b []byte) {
+	in := &c.input
+	if c.Out.B == nil {
+		c.Out.B = s.scratch[:0]
+		s.scratch = nil
+	}
+	for len(b) > 0 && !c.stopped() {
+		lim, most := s.limits(c)
+		n := in.cut(b, &s.batch, most, lim)
+		ran := s.run(c, s.batch.reqs)
+		if ran < len(s.batch.reqs) {
+			if s.batch.reqs[ran].Owned {
+				c.held = append(c.held, held{reqs: []cmd.Request{s.batch.reqs[ran]}})
+			} else {
+				// Begin again at the request that has to wait.
+				n = 0
+				if ran > 0 {
+					n = s.batch.ends[ran-1]
+				}
+				c.held = append(c.held, held{})
+				in.dead = false
+			}
+		} else if s.batch.err != nil {
+			s.protocolError(c, s.batch.err)
+		}
+		b = b[n:]
+		if n == 0 {
+			break
+		}
+		if len(c.Out.B) > flushAt {
+			s.write(c)
+		}
+	}
+	if c.closing {
+		b = nil
+	}
+	in.keep(b)
+}
+
+// flushAt is how many bytes of replies are gathered before they are written.
+const flushAt = 256 << 10
+
+// run executes a batch for a client until one of the requests has to wait; it
+// returns how many were run.
+func (s *Server) run(c *client, reqs []cmd.Request) int {
+	s.Cmd.Prepare(c.DB, reqs)
+	for i := range reqs {
+		if s.Cmd.Execute(c.Client, &reqs[i]) == cmd.Postponed {
+			return i
+		}
+		if c.Flags&cmd.ClientCloseSoon != 0 {
+			c.Close(true)
+		}
+		if c.closing {
+			return len(reqs)
+		}
+	}
+	return len(reqs)
+}
+
+// protocolError answers bytes that are no request, and ends the connection.
+func (s *Server) protocolError(c *client, err error) {
+	s.log.Verbose(fmt.Sprintf("Protocol error (%v) from client: %s", err, s.Cmd.Describe(c.Client)))
+	s.Cmd.Fail(&c.Out, err)
+	c.Close(true)
+}
+
+// hand notes that the client has replies to send or is to be closed.
+func (s *Server) hand(c *client) {
+	if !c.handed {
+		c.handed = true
+		s.pending = append(s.pending, c)
+	}
+}
+
+// sendPending sends what the clients in pending have, and closes those that are to be
+// closed; after each batch, on the executor.
+func (s *Server) sendPending() {
+	for i := 0; i < len(s.pending); i++ {
+		c := s.pending[i]
+		c.handed = false
+		if c.gone {
+			continue
+		}
+		if len(c.Out.B) > 0 && (!c.closing || c.soon) {
+			s.write(c)
+		}
+		s.lendBack(c)
+		if c.gone {
+			continue
+		}
+		if c.closing && (!c.soon || c.OutputBuffered() == 0) {
+			s.hangUp(c)
+		}
+	}
+	clear(s.pending)
+	s.pending = s.pending[:0]
+	s.schedule()
+	if s.queue != nil {
+		s.queue.dispatch()
+	}
+}
+
+// keepReplies is the largest buffer for replies that is kept for the next client,
+// bytes.
+const keepReplies = 1 << 20
+
+// lendBack takes an empty reply buffer for the next client that is served.
+func (s *Server) lendBack(c *client) {
+	if len(c.Out.B) != 0 || c.Out.B == nil {
+		return
+	}
+	if s.scratch == nil && cap(c.Out.B) <= keepReplies {
+		s.scratch = c.Out.B
+	}
+	c.Out.B = nil
+}
+
+// write gives the client's replies to its socket, and closes a client that does not
+// read them.
+func (s *Server) write(c *client) {
+	n := len(c.Out.B)
+	s.Cmd.Stats.NetOutputBytes += int64(n)
+	s.Cmd.Stats.Writes++
+	c.NetOut += int64(n)
+	if s.queue != nil {
+		s.queue.send(c)
+	} else {
+		// An error has closed the connection already, through OnClose.
+		_, _ = c.conn.Write(c.Out.B)
+		if c.gone {
+			return
+		}
+		c.Out.B = c.Out.B[:0]
+		if u := int64(c.conn.OutboundBuffered()); u != c.unsent.Load() {
+			c.unsent.Store(u)
+		}
+	}
+	s.checkOutput(c)
+}
+
+// checkOutput closes a client whose unread replies are beyond its limits.
+func (s *Server) checkOutput(c *client) {
+	n := int64(c.OutputBuffered())
+	if n == 0 {
+		c.SoftLimitSince = 0
+		return
+	}
+	lim := s.cfg.ClientOutputLimits[config.ClassNormal]
+	if c.Flags&cmd.ClientMonitor != 0 {
+		lim = s.cfg.ClientOutputLimits[config.ClassReplica]
+	}
+	over := lim.Hard > 0 && n >= lim.Hard
+	if lim.Soft > 0 && n >= lim.Soft {
+		now := s.Cmd.KS.Now()
+		if c.SoftLimitSince == 0 {
+			c.SoftLimitSince = now
+		}
+		over = over || now-c.SoftLimitSince >= lim.SoftSeconds*1000
+	} else {
+		c.SoftLimitSince = 0
+	}
+	if over && !c.closing {
+		s.Cmd.Stats.OutputBufLimit++
+		s.log.Warn(fmt.Sprintf("Client %s scheduled to be closed ASAP for overcoming of output buffer limits.", s.Cmd.Describe(c.Client)))
+		c.Close(false)
+	}
+}
+
+// hangUp closes the connection.
+func (s *Server) hangUp(c *client) {
+	if s.queue != nil {
+		s.queue.close(c)
+		return
+	}
+	_ = c.conn.EventLoop().Close(c.conn) // reports through OnClose
+}

@@ -1,0 +1,362 @@
+// Redust is a drop-in replacement for a Redis server.
+//
+// This file reads the command line and the configuration, builds the parts and joins
+// them, in the order in which a process comes up:
+//
+//	configuration   nothing has happened yet: what is wrong goes to stderr, status 1
+//	judge           what it asks for and this version does not have is refused here
+//	detach          daemonize: a copy without a terminal does the rest, we wait for it
+//	dir, log        from here on what is wrong goes to the log
+//	file limit      may lower maxclients
+//	keyspace, commands, loop
+//	listen          a busy port ends the process with status 1
+//	pid file, "Ready", init system, parent: only now do others count on us
+//	wait            until a signal or SHUTDOWN; then all of that backwards
+//
+// Programs that start a Redis server look for its lines in the log and for its exit
+// status; both are Redis's here, but for the name.
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"redust/cmd"
+	"redust/config"
+	"redust/db"
+	"redust/loop"
+)
+
+// version is ours; config.RedisVersion is the one that is spoken.
+const version = "0.1.0"
+
+// commit is set by the linker, see Makefile; empty: what the compiler noted counts.
+var commit string
+
+func main() { os.Exit(run()) }
+
+// run is the life of the process; it returns the exit status.
+func run() int {
+	// A reader of our output that goes away, or a terminal that closes, ends nothing.
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
+	debug.SetTraceback("all")
+	parent := loop.Detached()
+	fatal := func(err error) int {
+		fmt.Fprintln(os.Stderr, err)
+		parent.Failed(err.Error())
+		return 1
+	}
+	var typed bytes.Buffer // what came from stdin, for the copy of us that daemonize starts
+	cfg, start, err := config.Load(os.Args[1:], io.TeeReader(os.Stdin, &typed))
+	if err != nil {
+		return fatal(err)
+	}
+	if start.Asked != "" {
+		return answer(start.Asked)
+	}
+	ks := db.New(cfg.Databases, rand.Uint64)
+	table := cmd.NewServer(cfg, ks)
+	table.Random = rand.Uint64
+	if err := judge(cfg, start, table.Commands); err != nil {
+		return fatal(err)
+	}
+
+	supervisor := loop.Supervise(cfg.Supervised)
+	daemon := cfg.Daemonize && !supervisor.Active()
+	if daemon && parent == nil {
+		if err := loop.Detach(typed.Bytes()); err != nil {
+			return fatal(err)
+		}
+		return 0
+	}
+	if daemon {
+		if err := loop.DropInput(); err != nil {
+			return fatal(fmt.Errorf("Can't daemonize: %s", loop.SystemText(err)))
+		}
+	}
+	if err := os.Chdir(cfg.Dir); err != nil {
+		return fatal(fmt.Errorf("Can't chdir to '%s': %s", cfg.Dir, loop.SystemText(err)))
+	}
+	log, err := loop.OpenLog(cfg)
+	if err != nil {
+		return fatal(&config.FileError{Reason: "Can't open the log file: " + loop.SystemText(err)})
+	}
+	p := process{cfg: cfg, log: log, parent: parent, supervisor: supervisor}
+	p.greet(start)
+	return p.serve(table, daemon)
+}
+
+// process is what is done around the server.
+type process struct {
+	cfg        *config.Config
+	log        *loop.ProcessLog
+	parent     *loop.Parent
+	supervisor *loop.Supervisor
+}
+
+// fail logs why the process cannot go on, and returns the exit status.
+func (p *process) fail(lines ...string) int {
+	for _, l := range lines {
+		p.log.Warn(l)
+	}
+	p.parent.Failed(strings.Join(lines, "\n"))
+	return 1
+}
+
+// greet logs the first lines.
+func (p *process) greet(start *config.Start) {
+	sha, dirty := build()
+	p.log.Notice("oO0OoO0OoO0Oo Redust is starting oO0OoO0OoO0Oo")
+	p.log.Notice(fmt.Sprintf("Redust version=%s, redis=%s, bits=64, commit=%s, modified=%d, pid=%d, just started",
+		version, config.RedisVersion, sha, dirty, os.Getpid()))
+	if len(os.Args) == 1 {
+		p.log.Warn("Warning: no config file specified, using the default config. In order to specify a config file use redust /path/to/redis.conf")
+	} else {
+		p.log.Notice("Configuration loaded")
+	}
+	// The logo's directive has no field of its own, but an effect, see banner.
+	idle := slices.DeleteFunc(slices.Clone(start.Ignored), func(name string) bool { return name == showLogo })
+	if len(idle) > 0 {
+		p.log.Notice("Accepted, but of no effect in this server: " + strings.Join(idle, ", "))
+	}
+	if p.cfg.AppendOnly {
+		p.log.Warn("WARNING: appendonly is on, but this version has no append only file: the data set is lost when the server ends.")
+	}
+	p.supervisor.Starting(p.log)
+}
+
+// serve brings the server up, waits for its end, and returns the exit status.
+func (p *process) serve(table *cmd.Server, daemon bool) int {
+	cfg := p.cfg
+	p.log.SetRole(loop.RoleMaster)
+	if err := loop.FitClients(cfg, p.log); err != nil {
+		return p.fail(err.Error())
+	}
+	sha, _ := build()
+	exe, err := os.Executable()
+	if err != nil {
+		exe = os.Args[0] // only INFO shows it
+	}
+	srv := loop.New(table, cfg, loop.Options{Log: p.log, Version: version, Build: sha, ConfigFile: cfg.File(), Executable: exe})
+	p.banner()
+	if (cfg.Port == 0 || len(cfg.Bind) == 0) && cfg.UnixSocket == "" {
+		return p.fail("Configured to not listen anywhere, exiting.")
+	}
+	loop.WarnBacklog(cfg, p.log)
+	if err := srv.Start(); err != nil {
+		return p.fail(refusal(cfg, err)...)
+	}
+	var pid *loop.PidFile
+	if daemon || cfg.PidFile != "" {
+		if pid, err = loop.WritePidFile(cfg.PidFile); err != nil {
+			p.log.Warn(fmt.Sprintf("Can't write the pid file %s: %s", cfg.PidFile, loop.SystemText(err)))
+		}
+	}
+	srv.HandleSignals()
+	p.log.Notice("Server initialized")
+	if cfg.Port != 0 && len(cfg.Bind) > 0 {
+		p.log.Notice("Ready to accept connections tcp")
+	}
+	if cfg.UnixSocket != "" {
+		p.log.Notice("Ready to accept connections unix")
+	}
+	p.parent.Ready()
+	p.supervisor.Ready(p.log)
+
+	code := srv.Wait()
+	p.supervisor.Stopping(p.log)
+	if pid.Remove() {
+		p.log.Notice("Removing the pid file.")
+	}
+	p.log.Warn("Redust is now ready to exit, bye bye...")
+	return code
+}
+
+// refusal is the lines that say why the server could not start to listen. The loop's
+// error ends with Go's word for what the system said; Redis has strerror's.
+func refusal(cfg *config.Config, err error) []string {
+	text := err.Error()
+	var no syscall.Errno
+	if errors.As(err, &no) {
+		call := ""
+		if !strings.Contains(text, "bind: ") && !strings.Contains(text, "chmod: ") {
+			call = "bind: "
+		}
+		text = strings.TrimSuffix(text, no.Error()) + call + loop.SystemText(no)
+	}
+	if !strings.Contains(text, "TCP listening socket") {
+		return []string{text}
+	}
+	if slices.Contains(cfg.Bind, "*") || slices.Contains(cfg.Bind, "-*") {
+		text = strings.Replace(text, " 0.0.0.0:", " *:", 1)
+	}
+	return []string{text, fmt.Sprintf("Failed listening on port %d (tcp), aborting.", cfg.Port)}
+}
+
+// banner shows the logo where a person may look at it, and else says in a line what it
+// says.
+func (p *process) banner() {
+	logo := p.cfg.Get([]string{showLogo}, nil)
+	always := len(logo) == 1 && logo[0].Value == "yes"
+	seen := p.cfg.LogFile == "" && !p.cfg.SyslogEnabled && term.IsTerminal(int(os.Stdout.Fd()))
+	if !always && !seen {
+		p.log.Notice(fmt.Sprintf("Running mode=standalone, port=%d.", p.cfg.Port))
+		return
+	}
+	port := fmt.Sprint(p.cfg.Port)
+	if p.cfg.Port == 0 {
+		port = p.cfg.UnixSocket
+	}
+	sha, dirty := build()
+	p.log.Raw(fmt.Sprintf(logoText, version, sha, dirty, config.RedisVersion, port, os.Getpid()))
+}
+
+const showLogo = "always-show-logo"
+
+const logoText = `
+        .  ·  '  .
+     ·  _______    .
+   .   /  ____ \  '  ·      Redust %s (%s/%d) 64 bit
+  '   /  /___/ /    .       speaks Redis %s
+   · /   _   _/  ·
+    /  /  \  \  . ' .       Running in standalone mode
+   /__/ .  \__\    ·        Port: %s
+     ' .  · .  ' .          PID: %d
+
+`
+
+// build is the commit this program was made of, and 1 if it was changed since.
+func build() (sha string, dirty int) {
+	sha = commit
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision" && sha == "":
+				sha = s.Value
+			case s.Key == "vcs.modified" && s.Value == "true":
+				dirty = 1
+			}
+		}
+	}
+	if len(sha) < 8 {
+		return "00000000", dirty
+	}
+	return sha[:8], dirty
+}
+
+// answer does what a first argument asked for instead of a server.
+func answer(asked string) int {
+	switch asked {
+	case "-v", "--version":
+		sha, dirty := build()
+		fmt.Printf("Redust server v=%s redis=%s sha=%s:%d bits=64 go=%s\n", version, config.RedisVersion, sha, dirty, runtime.Version())
+		return 0
+	case "-h", "--help":
+		fmt.Fprint(os.Stderr, usage)
+	default:
+		fmt.Fprintf(os.Stderr, "redust: %s is not available in this server\n", asked)
+	}
+	return 1
+}
+
+const usage = `Usage: redust [file | -] [--directive value ...] [-]
+       redust -v | --version
+       redust -h | --help
+
+The file is a redis.conf. A dash reads further lines from the standard input. Any
+directive may stand on the command line with two dashes before it, and wins there.
+
+Examples:
+       redust                                        the defaults, port 6379
+       redust /etc/redis/redis.conf
+       redust /etc/redis/redis.conf --loglevel verbose
+       redust --port 7777 --maxmemory 128mb
+       echo 'maxmemory 128mb' | redust -
+`
+
+// judge applies what the configuration says about commands and users, and refuses what
+// it asks for and this version does not have: a server that goes on without would answer
+// wrongly, or let in whom it must not.
+func judge(cfg *config.Config, start *config.Start, table *cmd.Table) error {
+	for _, r := range start.Renames {
+		if err := table.Rename(r.From, r.To); err != nil {
+			return r.Line.Fatal(err.Error())
+		}
+	}
+	for i, u := range start.Users {
+		if slices.ContainsFunc(start.Users[:i], func(o config.User) bool { return o.Name == u.Name }) {
+			return u.Line.Fatal("Error in user declaration '" + u.Name + "': Duplicate user found. A user can only be defined once in config files")
+		}
+		if u.Name != "default" {
+			return u.Line.Fatal("ACL users other than 'default' come with a later version of Redust")
+		}
+		password, ok := everyone(u.Rules)
+		if !ok {
+			return u.Line.Fatal("ACL users come with a later version of Redust: until then 'default' may only be 'on ~* &* +@all' with 'nopass' or one '>password'")
+		}
+		cfg.RequirePass = password
+	}
+	absent := func(what string) error {
+		return &config.FileError{Reason: what + " come with a later version of Redust"}
+	}
+	switch {
+	case cfg.TLSPort != 0:
+		return absent("'tls-port' and TLS connections")
+	case cfg.MasterHost != "":
+		return absent("'replicaof' and replication")
+	case cfg.ACLFile != "":
+		return absent("'aclfile' and ACL users")
+	}
+	return nil
+}
+
+// everyone reads the ACL rules of a user who may do everything, which is what the
+// directive requirepass stands for, and returns the password, empty if there is none. ok
+// is false for any other user.
+func everyone(rules []string) (password string, ok bool) {
+	var on, keys, channels, commands, nopass bool
+	var passwords []string
+	for _, r := range rules {
+		switch strings.ToLower(r) {
+		case "on":
+			on = true
+		case "~*", "allkeys":
+			keys = true
+		case "&*", "allchannels":
+			channels = true
+		case "+@all", "allcommands":
+			commands = true
+		case "nopass":
+			nopass, passwords = true, nil
+		case "resetpass":
+			nopass, passwords = false, nil
+		case "reset":
+			on, keys, channels, commands, nopass, passwords = false, false, false, false, false, nil
+		case "sanitize-payload", "skip-sanitize-payload": // about DUMP payloads; they are always checked
+		default:
+			p, found := strings.CutPrefix(r, ">")
+			if !found || p == "" {
+				return "", false
+			}
+			if nopass = false; !slices.Contains(passwords, p) {
+				passwords = append(passwords, p)
+			}
+		}
+	}
+	if !on || !keys || !channels || !commands || nopass == (len(passwords) > 0) || len(passwords) > 1 {
+		return "", false
+	}
+	return strings.Join(passwords, ""), true
+}

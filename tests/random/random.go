@@ -1,0 +1,346 @@
+// Package random plays one random sequence of commands on two servers and finds where they part.
+//
+// Scripts hold the cases that somebody thought of. The faults that survive them are
+// in the combinations: a BITFIELD on a key that APPEND turned from an integer into text, after
+// a SWAPDB. So a seed becomes a sequence, and the sequence meets a real server and ours:
+//
+//	seed --Plan--> []Step --+--> a (Redust)        reply, reply, ...  \
+//	                        |                                          same? --> Difference --Shrink-->
+//	                        +--> b (redis-server)  reply, reply, ...  /          the few steps that matter
+//
+// What commands there are is a table (families.go), one row a command, one function that
+// makes its arguments; a new family is a new table. A handful of keys and values with
+// interest (integers at the edge, binary names, HyperLogLogs) make commands meet; some
+// commands are then spoilt: an argument too many, too few, or exchanged for an odd one.
+//
+// Compared: every reply, byte for byte but for what two right servers may answer differently
+// (Comparison), and at the end, and every checkEvery steps, the whole data set.
+//
+// Always true: a seed gives the same plan on every machine. No deadline is near: it has passed
+// or is months away, so time does not part the servers. No command allocates more than a few
+// megabytes. Steps travel in pipelines of random length, because a batch is a code path of its own.
+package random
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"redust/tests/script"
+)
+
+// Step is one command of a plan.
+type Step struct {
+	Args []string
+	Same Comparison
+}
+
+// String writes the step as it can be typed into redis-cli.
+func (s Step) String() string {
+	words := make([]string, len(s.Args))
+	for i, a := range s.Args {
+		words[i] = strconv.Quote(a)
+	}
+	return strings.Join(words, " ")
+}
+
+// Comparison decides whether two replies to one command count as the same.
+type Comparison func(a, b script.Value) bool
+
+// Exact compares every byte.
+func Exact(a, b script.Value) bool { return a.Format(2) == b.Format(2) }
+
+// Unordered compares nested lists as sets of elements.
+func Unordered(a, b script.Value) bool { return ordered(a).Format(2) == ordered(b).Format(2) }
+
+// ordered returns v with every list sorted.
+func ordered(v script.Value) script.Value {
+	if len(v.Items) == 0 {
+		return v
+	}
+	items := make([]script.Value, len(v.Items))
+	for i, item := range v.Items {
+		items[i] = ordered(item)
+	}
+	slices.SortFunc(items, func(x, y script.Value) int { return strings.Compare(x.Format(2), y.Format(2)) })
+	v.Items = items
+	return v
+}
+
+// Shape compares the type, and whether there is a value; an error is compared exactly.
+func Shape(a, b script.Value) bool {
+	if a.Kind == '-' || b.Kind == '-' {
+		return Exact(a, b)
+	}
+	return a.Kind == b.Kind && a.Null == b.Null
+}
+
+// Near compares integers that may differ by so much, such as what remains of a deadline;
+// negative ones and all else exactly.
+func Near(slack int64) Comparison {
+	return func(a, b script.Value) bool {
+		x, errX := strconv.ParseInt(a.Text, 10, 64)
+		y, errY := strconv.ParseInt(b.Text, 10, 64)
+		if a.Kind != ':' || b.Kind != ':' || errX != nil || errY != nil || x < 0 || y < 0 {
+			return Exact(a, b)
+		}
+		return x-y <= slack && y-x <= slack
+	}
+}
+
+// Dialer connects to a server.
+type Dialer func() (script.Conn, error)
+
+// Difference is the first place where the servers part.
+type Difference struct {
+	// Steps are what led there, the last of them being the command that differed unless
+	// Where names a place in the data set.
+	Steps []Step
+	Where string
+	A, B  script.Value
+}
+
+// String prints the last commands and both answers.
+func (d *Difference) String() string {
+	var b strings.Builder
+	from := max(0, len(d.Steps)-40)
+	fmt.Fprintf(&b, "%d commands, the last %d:\n", len(d.Steps), len(d.Steps)-from)
+	for _, s := range d.Steps[from:] {
+		line := s.String()
+		if len(d.Steps) > 10 && len(line) > 200 { // a short sequence is shown in full, to be typed in
+			line = fmt.Sprintf("%s... (%d bytes in all)", line[:200], len(line))
+		}
+		fmt.Fprintf(&b, "   %s\n", line)
+	}
+	fmt.Fprintf(&b, "%s\n   a: %s\n   b: %s", d.Where, d.A.Format(2), d.B.Format(2))
+	return b.String()
+}
+
+// checkEvery is how many steps pass between two looks at the whole data set.
+const checkEvery = 5000
+
+// Run plays the steps on both servers, which it empties first, and returns the first
+// difference or nil. An error says that a server could not be asked.
+func Run(a, b Dialer, steps []Step, batch func() int) (*Difference, error) {
+	p, err := connect(a, b)
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	checked := 0
+	for done := 0; done < len(steps); {
+		n := min(max(1, batch()), len(steps)-done)
+		at, va, vb, err := p.play(steps[done : done+n])
+		if err != nil {
+			return nil, fmt.Errorf("%w after\n%s", err, &Difference{Steps: steps[:done+n], Where: "(lost)"})
+		}
+		if at >= 0 {
+			return &Difference{Steps: steps[:done+at+1], Where: "reply to " + steps[done+at].String(), A: va, B: vb}, nil
+		}
+		done += n
+		if done-checked >= checkEvery || done == len(steps) {
+			checked = done
+			d, err := p.compareData()
+			if d != nil {
+				d.Steps = steps[:done]
+			}
+			if d != nil || err != nil {
+				return d, err
+			}
+		}
+	}
+	return nil, nil
+}
+
+// Bounds of Shrink: replays, and time. A replay of thousands of steps takes a second.
+const (
+	shrinkRuns = 400
+	shrinkTime = time.Minute
+)
+
+// Shrink removes steps as long as the servers still part, and returns the shortest difference
+// it found. Whatever cannot be played counts as not parting.
+func Shrink(a, b Dialer, d *Difference) *Difference {
+	ctx, cancel := context.WithTimeout(context.Background(), shrinkTime)
+	defer cancel()
+	runs := 0
+	for size := (len(d.Steps) + 1) / 2; size > 0; size /= 2 {
+		for at := len(d.Steps) - size; at >= 0; at -= size {
+			if runs++; runs > shrinkRuns || ctx.Err() != nil {
+				return d
+			}
+			if at+size > len(d.Steps) {
+				continue // what followed has gone already
+			}
+			fewer := slices.Concat(d.Steps[:at], d.Steps[at+size:])
+			batch := 1 + len(fewer)/20 // long ones fast, short ones as a person would type them
+			less, err := Run(a, b, fewer, func() int { return batch })
+			if err == nil && less != nil {
+				d = less
+			}
+		}
+	}
+	return d
+}
+
+// pair is one connection to each server.
+type pair struct {
+	a, b script.Conn
+	buf  []byte
+}
+
+func connect(a, b Dialer) (*pair, error) {
+	ca, err := a()
+	if err != nil {
+		return nil, err
+	}
+	cb, err := b()
+	if err != nil {
+		return nil, errors.Join(err, ca.Close())
+	}
+	p := &pair{a: ca, b: cb}
+	if _, _, _, err := p.play([]Step{{Args: []string{"FLUSHALL"}, Same: Exact}}); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *pair) close() {
+	_ = p.a.Close() // a server that went away has been reported by play
+	_ = p.b.Close()
+}
+
+// play sends the steps to both and compares; at is the first that differs, or -1.
+func (p *pair) play(steps []Step) (at int, va, vb script.Value, err error) {
+	for _, c := range []script.Conn{p.a, p.b} {
+		if err := p.send(c, steps); err != nil {
+			return 0, va, vb, err
+		}
+	}
+	for i, s := range steps {
+		if va, err = receive(p.a); err == nil {
+			vb, err = receive(p.b)
+		}
+		if err != nil {
+			return i, va, vb, fmt.Errorf("random: reply to %s: %w", s, err)
+		}
+		if !s.Same(va, vb) {
+			return i, va, vb, nil
+		}
+	}
+	return -1, va, vb, nil
+}
+
+// send pipelines the steps in one write where the connection can.
+func (p *pair) send(c script.Conn, steps []Step) error {
+	w, whole := c.(interface{ Write([]byte) error })
+	p.buf = p.buf[:0]
+	for _, s := range steps {
+		args := make([][]byte, len(s.Args))
+		for i, a := range s.Args {
+			args[i] = []byte(a)
+		}
+		if whole {
+			p.buf = script.AppendRequest(p.buf, args...)
+		} else if err := c.Send(args); err != nil {
+			return fmt.Errorf("random: send %s: %w", s, err)
+		}
+	}
+	if whole {
+		if err := w.Write(p.buf); err != nil {
+			return fmt.Errorf("random: send: %w", err)
+		}
+	}
+	return nil
+}
+
+func receive(c script.Conn) (script.Value, error) {
+	raw, err := c.Receive(20 * time.Second)
+	if err != nil {
+		return script.Value{}, err
+	}
+	v, _, err := script.Decode(raw)
+	return v, err
+}
+
+// contents says how the value of each type is read whole.
+func contents(typ, key string) (Step, bool) {
+	row, ok := map[string]struct {
+		args []string
+		same Comparison
+	}{
+		"string": {[]string{"GET", key}, Exact},
+		"list":   {[]string{"LRANGE", key, "0", "-1"}, Exact},
+		"hash":   {[]string{"HGETALL", key}, Unordered},
+		"set":    {[]string{"SMEMBERS", key}, Unordered},
+		"zset":   {[]string{"ZRANGE", key, "0", "-1", "WITHSCORES"}, Exact},
+		"stream": {[]string{"XRANGE", key, "-", "+"}, Exact},
+	}[typ]
+	return Step{row.args, row.same}, ok
+}
+
+// compareData compares names, types, encodings, deadlines and values in every database of a
+// plan. It leaves database 0 selected.
+func (p *pair) compareData() (*Difference, error) {
+	for i := range databases {
+		if d, err := p.compareDatabase(strconv.Itoa(i)); d != nil || err != nil {
+			return d, err
+		}
+	}
+	// Which one the plan had selected is unknown here; that both agree is enough.
+	_, _, _, err := p.play([]Step{{[]string{"SELECT", "0"}, Exact}})
+	return nil, err
+}
+
+func (p *pair) compareDatabase(n string) (*Difference, error) {
+	part := func(steps ...Step) (*Difference, script.Value, error) {
+		at, va, vb, err := p.play(steps)
+		if err != nil || at < 0 {
+			return nil, va, err
+		}
+		return &Difference{Where: "database " + n + ": " + steps[at].String(), A: va, B: vb}, va, nil
+	}
+	d, keys, err := part(Step{[]string{"SELECT", n}, Exact}, Step{[]string{"DBSIZE"}, Exact}, Step{[]string{"KEYS", "*"}, Unordered})
+	if d != nil || err != nil {
+		return d, err
+	}
+	for _, key := range keys.Items {
+		d, typ, err := part(Step{[]string{"OBJECT", "ENCODING", key.Text}, Exact},
+			Step{[]string{"PTTL", key.Text}, Near(slackMs)}, Step{[]string{"TYPE", key.Text}, Exact})
+		if d != nil || err != nil {
+			return d, err
+		}
+		read, ok := contents(typ.Text, key.Text)
+		if !ok {
+			return nil, fmt.Errorf("random: no way to read a %q", typ.Text)
+		}
+		if d, _, err := part(read); d != nil || err != nil {
+			return d, err
+		}
+	}
+	return nil, nil
+}
+
+// For plays plan after plan, from the seed on, until the time is over, and returns how many
+// commands went through, and the first difference, shrunk, with the seed that made it.
+func For(ctx context.Context, a, b Dialer, seed uint64, length int, say func(string)) (played int, err error) {
+	for ; ctx.Err() == nil; seed++ {
+		g := NewGen(seed)
+		steps := g.Plan(length)
+		d, err := Run(a, b, steps, g.Batch)
+		if err != nil {
+			return played, fmt.Errorf("seed %d: %w", seed, err)
+		}
+		if d != nil {
+			say(fmt.Sprintf("seed %d: servers part after %d commands, shrinking", seed, len(d.Steps)))
+			return played, fmt.Errorf("random: seed %d: %s", seed, Shrink(a, b, d))
+		}
+		played += len(steps)
+	}
+	return played, nil
+}
