@@ -53,15 +53,15 @@ func run() int {
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
 	debug.SetTraceback("all")
 	parent := loop.Detached()
-	fatal := func(err error) int {
-		fmt.Fprintln(os.Stderr, err)
-		parent.Failed(err.Error())
+	fatal := func(text string) int {
+		fmt.Fprintln(os.Stderr, text)
+		parent.Failed(text)
 		return 1
 	}
 	var typed bytes.Buffer // what came from stdin, for the copy of us that daemonize starts
 	cfg, start, err := config.Load(os.Args[1:], io.TeeReader(os.Stdin, &typed))
 	if err != nil {
-		return fatal(err)
+		return fatal(err.Error())
 	}
 	if start.Asked != "" {
 		return answer(start.Asked)
@@ -70,28 +70,28 @@ func run() int {
 	table := cmd.NewServer(cfg, ks)
 	table.Random = rand.Uint64
 	if err := judge(cfg, start, table.Commands); err != nil {
-		return fatal(err)
+		return fatal(err.Error())
 	}
 
 	supervisor := loop.Supervise(cfg.Supervised)
 	daemon := cfg.Daemonize && !supervisor.Active()
 	if daemon && parent == nil {
 		if err := loop.Detach(typed.Bytes()); err != nil {
-			return fatal(err)
+			return fatal(err.Error())
 		}
 		return 0
 	}
 	if daemon {
 		if err := loop.DropInput(); err != nil {
-			return fatal(fmt.Errorf("Can't daemonize: %s", loop.SystemText(err)))
+			return fatal("Can't daemonize: " + loop.SystemText(err))
 		}
 	}
 	if err := os.Chdir(cfg.Dir); err != nil {
-		return fatal(fmt.Errorf("Can't chdir to '%s': %s", cfg.Dir, loop.SystemText(err)))
+		return fatal("Can't chdir to '" + cfg.Dir + "': " + loop.SystemText(err))
 	}
 	log, err := loop.OpenLog(cfg)
 	if err != nil {
-		return fatal(&config.FileError{Reason: "Can't open the log file: " + loop.SystemText(err)})
+		return fatal((&config.FileError{Reason: "Can't open the log file: " + loop.SystemText(err)}).Error())
 	}
 	p := process{cfg: cfg, log: log, parent: parent, supervisor: supervisor}
 	p.greet(start)

@@ -27,14 +27,14 @@ const patience = 10 * time.Second
 // binary builds the server once for all tests and returns its path.
 func binary(t *testing.T) string {
 	t.Helper()
-	path, err := build1()
+	path, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-var build1 = sync.OnceValues(func() (string, error) {
+var built = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "redust-main-test-")
 	if err != nil {
 		return "", err
@@ -48,7 +48,7 @@ var build1 = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := build1(); err == nil {
+	if path, err := built(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(path))
 	}
 	os.Exit(code)
@@ -405,9 +405,6 @@ func TestDaemon(t *testing.T) {
 			t.Errorf("descriptor %d is %s, %v", fd, to, err)
 		}
 	}
-	if env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid)); err != nil || len(env) == 0 {
-		t.Errorf("environment: %v", err)
-	}
 
 	again := spawn(t, nil, strings.ReplaceAll(stdin, "%PORT", strconv.Itoa(s.port)), "-", "--daemonize", "yes", "--pidfile", filepath.Join(s.dir, "d.pid"), "--logfile", "d.log")
 	if got := again.status(); got != 1 {
@@ -516,6 +513,9 @@ func TestRepliesLeave(t *testing.T) {
 	for _, threads := range []string{"1", "2"} {
 		s := serve(t, "--io-threads", threads)
 		c := s.dial()
+		if got := ask(t, c, "PING"); got != "+PONG" {
+			t.Fatal(got)
+		}
 		const n, size = 16, 1 << 20
 		request := fmt.Sprintf("*2\r\n$4\r\nPING\r\n$%d\r\n%s\r\n", size, strings.Repeat("x", size))
 		for range n {
@@ -523,7 +523,6 @@ func TestRepliesLeave(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// All have been run once a second client is served after them.
 		until(t, "the requests", func() bool {
 			got, err := execInfo(s, "total_net_input_bytes")
 			return err == nil && got >= n*size

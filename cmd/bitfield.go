@@ -18,7 +18,7 @@ func bitfieldCommands() []*Command {
 	const op = "<" + get + " | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment>>"
 	return []*Command{
 		{
-			Name: "bitfield", Arity: -2, Run: bitField,
+			Name: "bitfield", Arity: -2, Run: bitField, FindKeys: bitfieldKeys,
 			Flags: Write | DenyOOM, ACL: acl.Bitmap,
 			Keys: []KeySpec{{Flags: RW | Update | Access | VariableFlags,
 				Begin: Begin{Index: 1}, Find: Find{Step: 1},

@@ -22,6 +22,7 @@ const (
 	ClientPostponed                           // waits for CLIENT UNPAUSE
 	ClientReadOnlyCmd                         // READONLY, for a cluster that is not there
 	ClientInternal                            // no connection behind it
+	clientKilled                              // closed over its head: not listed, and gets no replies
 )
 
 // Client is the session of one connection, as commands see it. It belongs to the

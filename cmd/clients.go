@@ -15,10 +15,6 @@ import (
 // then clientKilled hides it: it is not listed, not counted a second time, and gets no
 // more of what others send.
 
-// clientKilled marks a client that was closed over its head. It is counted from the top
-// since only these files use it.
-const clientKilled ClientFlags = 1 << 31
-
 func clientCommands() []*Command {
 	const (
 		own   = NoScript | Loading | Stale | Sentinel

@@ -293,13 +293,13 @@ func TestPause(t *testing.T) {
 		t.Errorf("a client that waits: %s", got)
 	}
 	h.nowMs += 999
-	h.Begin(h.nowMs, h.mono)
+	h.Begin(h.nowMs*1000, h.mono)
 	h.Tick()
 	if h.resume || h.PausedUntil() == 0 {
 		t.Error("the pause ended early")
 	}
 	h.nowMs++
-	h.Begin(h.nowMs, h.mono)
+	h.Begin(h.nowMs*1000, h.mono)
 	h.Tick()
 	if !h.resume || h.PausedUntil() != 0 {
 		t.Error("the pause did not end")

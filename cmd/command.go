@@ -14,13 +14,13 @@
 package cmd
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"redust/acl"
 	"redust/metrics"
+	"redust/resp"
 )
 
 // Flags say how a command may be run.
@@ -224,10 +224,10 @@ func (t *Table) Rename(old, new string) error {
 	old, new = strings.ToLower(old), strings.ToLower(new)
 	c := t.byName[old]
 	if c == nil || c.Parent != nil {
-		return errors.New("No such command in rename-command")
+		return resp.Error("No such command in rename-command")
 	}
 	if new != old && t.byName[new] != nil {
-		return errors.New("Target command name already exists")
+		return resp.Error("Target command name already exists")
 	}
 	if len(new) > longestName {
 		return fmt.Errorf("a command name has at most %d bytes", longestName)

@@ -125,7 +125,7 @@ func commandInfo(c *Ctx) error {
 		if cmd := c.Commands.Named(string(lower(name))); cmd != nil {
 			writeInfo(c.Out, cmd)
 		} else {
-			c.Out.NullArray()
+			c.Out.Null()
 		}
 	}
 	return nil

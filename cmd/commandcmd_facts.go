@@ -3,8 +3,8 @@ package cmd
 import "strings"
 
 // fact is what only COMMAND tells of a command: nothing in the server goes by it, and
-// next to the handlers it would be in the way. A declaration that has any of it itself
-// wins.
+// next to the handlers it would be in the way. What a declaration has itself is not here
+// again.
 type fact struct {
 	name     string // full
 	hints    string // COMMAND INFO's tips, for clients that spread requests over a cluster
@@ -29,21 +29,13 @@ func facts() []fact {
 	flush := [][2]string{{"4.0.0", "`ASYNC`."}, {"6.2.0", "`SYNC`."}}
 	noTTL := [][2]string{{"2.8.0", "-2 if there is no such key."}}
 	return []fact{
-		{name: "auth", added: "username 6.0.0", history: [][2]string{{"6.0.0", "A user name before the password."}}},
+		{name: "auth", added: "username 6.0.0"},
 		{name: "bgsave", added: "schedule 3.2.2", history: [][2]string{{"3.2.2", "`SCHEDULE`."}}},
-		{name: "bitcount", added: "unit 7.0.0", history: [][2]string{{"7.0.0", "`BYTE` and `BIT`."}}},
-		{name: "bitpos", added: "unit 7.0.0", history: [][2]string{{"7.0.0", "`BYTE` and `BIT`."}}},
-		{name: "client|info", hints: varies},
-		{name: "client|kill", added: "client-id 2.8.12 client-type 2.8.12 master 3.2.0 replica 5.0.0 laddr 6.2.0",
-			history: [][2]string{{"2.8.12", "Filters, `ID` among them."}, {"3.2.0", "`TYPE master`."},
-				{"5.0.0", "`TYPE replica`, formerly `slave`, which still works."}, {"6.2.0", "`LADDR`."}}},
-		{name: "client|list", hints: varies, added: "client-type 5.0.0 client-id 6.2.0",
-			history: [][2]string{{"2.8.12", "Field `id`."}, {"5.0.0", "`TYPE`."}, {"6.0.0", "Field `user`."},
-				{"6.2.0", "`ID`, and the fields `argv-mem`, `tot-mem`, `laddr` and `redir`."},
-				{"7.0.0", "Fields `resp`, `multi-mem`, `rbs` and `rbp`."}, {"7.0.3", "Field `ssub`."}}},
-		{name: "client|pause", added: "mode 6.2.0", history: [][2]string{{"6.2.0", "`WRITE` and `ALL`."}}},
-		{name: "client|setinfo", hints: allNodes + ok},
-		{name: "client|setname", hints: allNodes + ok},
+		{name: "bitcount", added: "unit 7.0.0"},
+		{name: "bitpos", added: "unit 7.0.0"},
+		{name: "client|kill", added: "client-id 2.8.12 client-type 2.8.12 master 3.2.0 replica 5.0.0 laddr 6.2.0"},
+		{name: "client|list", added: "client-type 5.0.0 client-id 6.2.0"},
+		{name: "client|pause", added: "mode 6.2.0"},
 		{name: "cluster|meet", history: [][2]string{{"4.0.0", "The port of the cluster bus."}}},
 		{name: "cluster|slots", history: [][2]string{{"4.0.0", "Node ids."}, {"7.0.0", "More addresses of a node."}}},
 		{name: "command|info", history: [][2]string{{"7.0.0", "Without names, every command."}}},
@@ -58,7 +50,6 @@ func facts() []fact {
 		{name: "expireat", added: "condition 7.0.0", history: conditions},
 		{name: "flushall", hints: allShards + ok, added: "async 4.0.0 sync 6.2.0", history: flush},
 		{name: "flushdb", hints: allShards + ok, added: "async 4.0.0 sync 6.2.0", history: flush},
-		{name: "hello", history: [][2]string{{"6.2.0", "Without a version, tells of the connection as it is."}}},
 		{name: "info", hints: varies + allShards + special, history: [][2]string{{"7.0.0", "Several sections."}}},
 		{name: "keys", hints: allShards + unordered},
 		{name: "lastsave", hints: varies},
@@ -72,10 +63,7 @@ func facts() []fact {
 		{name: "memory|malloc-stats", hints: varies + allShards + special},
 		{name: "memory|purge", hints: allShards + ok},
 		{name: "memory|stats", hints: varies + allShards + special},
-		{name: "mget", hints: byKeys},
 		{name: "module|list", hints: unordered},
-		{name: "mset", hints: byKeys + ok},
-		{name: "msetnx", hints: byKeys + least},
 		{name: "object|encoding", hints: varies},
 		{name: "object|freq", hints: varies},
 		{name: "object|idletime", hints: varies},
@@ -84,7 +72,6 @@ func facts() []fact {
 		{name: "pexpireat", added: "condition 7.0.0", history: conditions},
 		{name: "pfdebug", internal: true},
 		{name: "pfselftest", internal: true},
-		{name: "ping", hints: allShards + ok},
 		{name: "pttl", hints: varies, history: noTTL},
 		{name: "randomkey", hints: allShards + special + varies},
 		{name: "renamenx", history: [][2]string{{"3.2.0", "No error if both names are the same."}}},
@@ -93,9 +80,7 @@ func facts() []fact {
 			history: [][2]string{{"3.0.0", "`REPLACE`."}, {"5.0.0", "`ABSTTL`."}, {"5.0.0", "`IDLETIME` and `FREQ`."}}},
 		{name: "scan", hints: varies + "request_policy:special " + special, added: "type 6.0.0",
 			history: [][2]string{{"6.0.0", "`TYPE`."}}},
-		{name: "set", added: "condition 2.6.12 get 6.2.0 seconds 2.6.12 milliseconds 2.6.12 unix-time-seconds 6.2.0 unix-time-milliseconds 6.2.0 keepttl 6.0.0",
-			history: [][2]string{{"2.6.12", "`EX`, `PX`, `NX` and `XX`."}, {"6.0.0", "`KEEPTTL`."},
-				{"6.2.0", "`GET`, `EXAT` and `PXAT`."}, {"7.0.0", "`NX` and `GET` go together."}}},
+		{name: "set", added: "condition 2.6.12 get 6.2.0 seconds 2.6.12 milliseconds 2.6.12 unix-time-seconds 6.2.0 unix-time-milliseconds 6.2.0 keepttl 6.0.0"},
 		{name: "shutdown", added: "now 7.0.0 force 7.0.0 abort 7.0.0", history: [][2]string{{"7.0.0", "`NOW`, `FORCE` and `ABORT`."}}},
 		{name: "slowlog|get", hints: allNodes + varies, history: [][2]string{{"4.0.0", "The client's address and name in the reply."}}},
 		{name: "slowlog|len", hints: allNodes + sum + varies},
@@ -117,15 +102,15 @@ func (t *Table) annotate() {
 			continue
 		}
 		d := &c.Doc
-		if d.Hints == nil {
+		if f.hints != "" {
 			d.Hints = strings.Fields(f.hints)
 		}
-		if d.History == nil {
+		if f.history != nil {
 			d.History = f.history
 		}
-		if d.Added == "" {
+		if f.added != "" {
 			d.Added = f.added
 		}
-		d.Internal = d.Internal || f.internal
+		d.Internal = f.internal
 	}
 }

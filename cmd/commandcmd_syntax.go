@@ -193,7 +193,7 @@ func (s *syntax) argsOf(parts []*part) []argument {
 		if n == i+1 {
 			out = append(out, s.argOf(parts[i]))
 		} else {
-			out = append(out, s.block(parts[i:n]))
+			out = append(out, s.block(parts[i:n], false))
 		}
 		i = n
 	}
@@ -211,11 +211,8 @@ func (s *syntax) argOf(p *part) argument {
 		}
 		a.name = s.groupName(&a, "|")
 	case p.word == "":
-		a = s.block(p.parts)
+		a = s.block(p.parts, p.multiple)
 		a.multipleTokens = p.multiple && s.repeated[a.token]
-		if p.multiple && a.kind == "block" && !a.hasToken {
-			a.name = "data"
-		}
 	default:
 		a = s.leaf(p)
 	}
@@ -225,16 +222,11 @@ func (s *syntax) argOf(p *part) argument {
 }
 
 // block makes one argument of a sequence: a value with a token if it is that and no more.
-func (s *syntax) block(parts []*part) argument {
+// A head that is a token introduces what follows, unless that is a token too, as in NO ONE.
+func (s *syntax) block(parts []*part, multiple bool) argument {
 	head, rest := parts[0], parts[1:]
 	if !s.isToken(head) || s.isToken(rest[0]) && !rest[0].optional {
-		a := argument{kind: "block", spec: -1, sub: s.argsOf(parts)}
-		if s.isToken(head) { // a phrase of tokens, NO ONE
-			a.sub = a.sub[:0]
-			for _, p := range parts {
-				a.sub = append(a.sub, s.argOf(p))
-			}
-		}
+		a := argument{kind: "block", spec: -1, sub: s.argsOf(parts), multiple: multiple}
 		a.name = s.groupName(&a, "-")
 		return a
 	}
@@ -248,7 +240,7 @@ func (s *syntax) block(parts []*part) argument {
 		s.patternKey(&a)
 		return a
 	}
-	a := argument{kind: "block", spec: -1, sub: s.argsOf(rest)}
+	a := argument{kind: "block", spec: -1, sub: s.argsOf(rest), multiple: multiple}
 	if s.ofFirst[token] {
 		a.sub[0].token, a.sub[0].hasToken = token, true
 		a.name = s.groupName(&a, "-")
@@ -329,6 +321,12 @@ func (s *syntax) groupName(a *argument, sep string) string {
 	}
 	if n := s.groupNames[sig]; n != "" {
 		return n
+	}
+	switch {
+	case sig == "":
+		return "args"
+	case a.multiple && a.token == "":
+		return "data"
 	}
 	return strings.ToLower(strings.ReplaceAll(sig, "|", "-"))
 }

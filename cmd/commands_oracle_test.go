@@ -79,7 +79,13 @@ func withoutNotes(v script.Value) script.Value {
 // changedInfo lists where 7.2 describes a command otherwise than the 7.0 that the oracle
 // may be: command and field, and the reason. Fields are those of COMMAND INFO.
 func changedInfo() map[string]string {
-	return map[string]string{}
+	return map[string]string{
+		"command|getkeys arity":         "7.2 takes commands without arguments",
+		"command|getkeysandflags arity": "as getkeys",
+		"client|setname tips":           "new in 7.2",
+		"randomkey tips":                "7.2 added how replies are put together",
+		"scan tips":                     "as randomkey",
+	}
 }
 
 // TestInfoLikeRedis compares COMMAND INFO of every command that both know.
@@ -187,13 +193,52 @@ func readArguments(v script.Value) []argument {
 
 // renamed maps names that Redis 7.0 gave to arguments to those of 7.2.
 func renamed() map[string]string {
-	return map[string]string{}
+	return map[string]string{
+		"async": "flush-type", "on-off-skip": "action", "username-password": "auth", "offset-count": "limit",
+		"key-value": "data", "parameter-value": "data", "start-slot-end-slot": "range", "hard-soft": "reset-type",
+		"encoding-offset": "get-block", "encoding-offset-value": "set-block", "encoding-offset-increment": "incrby-block",
+		"wrap-sat-fail": "overflow-block", "timeout-error": "unblock-type",
+	}
 }
 
 // changedDocs lists where we describe a command otherwise than the oracle: command and
 // field, and the reason.
 func changedDocs() map[string]string {
-	return map[string]string{}
+	const (
+		deprecated = "deprecated since, by what the manual of 7.2 says"
+		blocks     = "7.2 nests the unit with the end, which it needs"
+		untold     = "7.0 does not tell the arguments"
+		wrapped    = "a block of one, which the notation does not show"
+	)
+	return map[string]string{
+		"bitcount arguments":                blocks,
+		"bitpos arguments":                  blocks,
+		"bitop arguments":                   "7.2 lists the operations",
+		"client|kill arguments":             "7.2 names types as they are written, and has a choice for SKIPME; MAXAGE came later",
+		"client|kill history":               "both changes of 2.8.12 are one entry; MAXAGE came later",
+		"client|list arguments":             "as client|kill; ID takes one or more without a block",
+		"client|list history":               "7.2 added fields",
+		"client|pause since":                "the release that came of 2.9.50",
+		"command|getkeys arguments":         untold,
+		"command|getkeysandflags arguments": untold,
+		"config|get arguments":              wrapped,
+		"module|loadex arguments":           wrapped,
+		"quit deprecated_since":             deprecated,
+		"quit doc_flags":                    deprecated,
+		"quit replaced_by":                  deprecated,
+		"setex deprecated_since":            deprecated,
+		"setex doc_flags":                   deprecated,
+		"setex replaced_by":                 deprecated,
+		"setnx deprecated_since":            deprecated,
+		"setnx doc_flags":                   deprecated,
+		"setnx replaced_by":                 deprecated,
+		"psetex deprecated_since":           deprecated,
+		"psetex doc_flags":                  deprecated,
+		"psetex replaced_by":                deprecated,
+		"lcs arguments":                     "7.2 tells MINMATCHLEN's value from LEN",
+		"pfmerge arguments":                 "since 7.2 without sources, too",
+		"shutdown arguments":                "the notation tells that ABORT stands alone",
+	}
 }
 
 // TestDocsLikeRedis compares COMMAND DOCS: what it has, and all of it but the prose.
@@ -225,12 +270,14 @@ func TestDocsLikeRedis(t *testing.T) {
 				differs(field, flat(got[field]), flat(want[field]))
 			}
 			for _, field := range []string{"summary", "complexity", "replaced_by", "subcommands"} {
-				differs(field, string(got[field].Kind), string(want[field].Kind))
+				if field != "complexity" || want[field].Kind != 0 { // Redis does not tell all
+					differs(field, string(got[field].Kind), string(want[field].Kind))
+				}
 			}
 			differs("history", releases(got["history"]), releases(want["history"]))
 			tree := readArguments(want["arguments"])
 			each(tree, func(a *argument) {
-				if n := renamed()[a.name]; n != "" {
+				if n := renamed()[a.name]; n != "" && a.sub != nil {
 					a.name = n
 				}
 			})

@@ -64,7 +64,7 @@ func TestConnectionAllocations(t *testing.T) {
 		}
 		batch := []Request{req}
 		got := testing.AllocsPerRun(100, func() {
-			h.Begin(h.nowMs, 1)
+			h.Begin(h.nowMs*1000, 1)
 			h.Prepare(p.cl.DB, batch)
 			h.Execute(p.cl, &batch[0])
 			p.cl.Out.B = p.cl.Out.B[:0]

@@ -243,7 +243,7 @@ func debugPopulate(c *Ctx) error {
 			text = val[:size] // cut, or filled up: what follows the text was never written to
 		}
 		c.DB.SetString(key, text, 0, 0)
-		c.Changed(c.DB, key, "new")
+		c.Changed(c.DB, key, "")
 	}
 	c.Out.OK()
 	return nil
@@ -259,9 +259,9 @@ func (c *Ctx) positive(i int) (int64, error) {
 }
 
 func debugPackedThreshold(c *Ctx) error {
-	const most = 4 << 30 // bytes
+	const most = 4<<30 - 1<<20 // bytes
 	n, ok := config.ParseMemory(string(c.Arg(2)))
-	if !ok || n == 1 || n >= most {
+	if !ok || n > most {
 		return ErrPacked
 	}
 	c.debug.packedThreshold = n

@@ -28,6 +28,7 @@ const (
 	ErrNotLFU       resp.Error = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
 	ErrNoAuth       resp.Error = "NOAUTH Authentication required."
 	ErrNoProto      resp.Error = "NOPROTO unsupported protocol version"
+	ErrMonitorKeys  resp.Error = "ERR Replica can't interact with the keyspace"
 	ErrOOM          resp.Error = "OOM command not allowed when used memory > 'maxmemory'."
 	ErrTooLong      resp.Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 	ErrOverflow     resp.Error = "ERR increment or decrement would overflow"
@@ -100,7 +101,7 @@ func errExpireTime(c *Command) error {
 func errUnknown(args [][]byte) error {
 	var b strings.Builder
 	b.WriteString("ERR unknown command '")
-	b.Write(cut(args[0], 128))
+	b.WriteString(upToNUL(cut(args[0], 128)))
 	b.WriteString("', with args beginning with: ")
 	shown := 0
 	for _, a := range args[1:] {
@@ -109,7 +110,7 @@ func errUnknown(args [][]byte) error {
 		}
 		a = cut(a, 128-shown)
 		b.WriteByte('\'')
-		b.Write(a)
+		b.WriteString(upToNUL(a))
 		b.WriteString("' ")
 		shown += len(a) + 3
 	}
@@ -118,7 +119,7 @@ func errUnknown(args [][]byte) error {
 
 // errUnknownSub names a subcommand that its container does not have.
 func errUnknownSub(c *Command, name []byte) error {
-	return resp.Error("ERR unknown subcommand '" + string(cut(name, 128)) + "'. Try " + strings.ToUpper(c.Name) + " HELP.")
+	return resp.Error("ERR unknown subcommand '" + upToNUL(cut(name, 128)) + "'. Try " + strings.ToUpper(c.Name) + " HELP.")
 }
 
 // errSubSyntax is the error for arguments that a subcommand cannot make sense of. A

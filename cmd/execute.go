@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"redust/config"
-
 	"redust/db"
 	"redust/db/table"
 	"redust/resp"
@@ -52,10 +51,11 @@ func (s *Server) Prepare(d *db.DB, batch []Request) {
 
 func sameName(a, b []byte) bool { return string(a) == string(b) }
 
-// Begin tells the time before a batch of requests: Unix milliseconds, and the monotonic
+// Begin tells the time before a batch of requests: Unix microseconds, and the monotonic
 // nanoseconds from which the first command's duration counts.
-func (s *Server) Begin(unixMs, mono int64) {
-	s.KS.SetNow(unixMs)
+func (s *Server) Begin(unixUs, mono int64) {
+	s.unixUs = unixUs
+	s.KS.SetNow(unixUs / 1000)
 	s.mono = mono
 }
 
@@ -67,19 +67,7 @@ func (s *Server) Execute(cl *Client, r *Request) Outcome {
 	mark := cl.Out.Mark()
 
 	if err := s.gate(c); err != nil {
-		if err == errPostpone {
-			cl.Flags |= ClientPostponed
-			return Postponed
-		}
-		if c.Cmd != nil {
-			c.Cmd.Stats.Rejected++
-		}
-		s.Fail(&cl.Out, err)
-		s.settle(cl, mark)
-		return Done
-	}
-	if len(s.monitors) > 0 && c.Cmd.Flags&(SkipMonitor|AdminCmd) == 0 {
-		s.feedMonitors(c)
+		return s.refuse(c, mark, err)
 	}
 	s.KS.NoTouch = cl.Flags&ClientNoTouch != 0 && c.Cmd.Name != "touch"
 	if err := c.Cmd.Run(c); err != nil {
@@ -87,10 +75,34 @@ func (s *Server) Execute(cl *Client, r *Request) Outcome {
 		s.Fail(&cl.Out, err)
 		c.Cmd.Stats.Failed++
 	}
+	if len(s.monitors) > 0 && c.Cmd.Flags&(SkipMonitor|AdminCmd) == 0 {
+		s.feedMonitors(c)
+	}
 	s.account(c)
 	if cl.Flags&(ClientReplyOff|ClientReplySkip|ClientSkipNext) != 0 {
 		s.settle(cl, mark)
 	}
+	return Done
+}
+
+// refuse answers a request that a gate did not let through.
+func (s *Server) refuse(c *Ctx, mark resp.Mark, err error) Outcome {
+	cl := c.Client
+	cl.LastCmd = c.Cmd
+	switch err {
+	case errPostpone:
+		cl.Flags |= ClientPostponed
+		return Postponed
+	case errAttack:
+		s.Host.Log(config.LogWarning, "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection from "+cl.Addr+" aborted.")
+		cl.closeNow()
+		return Done
+	}
+	if c.Cmd != nil {
+		c.Cmd.Stats.Rejected++
+	}
+	s.Fail(&cl.Out, err)
+	s.settle(cl, mark)
 	return Done
 }
 
@@ -108,7 +120,6 @@ func (s *Server) Fail(out *resp.Writer, err error) {
 // CountError counts an error reply under its code, the first word.
 func (s *Server) CountError(text string) {
 	s.Stats.ErrorReplies++
-
 	if s.Errors.Add(text) {
 		s.Host.Log(config.LogWarning, "Errorstats stopped adding new errors because the number of errors reached the limit. Reset with CONFIG RESETSTAT.")
 	}
@@ -143,13 +154,20 @@ func (s *Server) settle(cl *Client, mark resp.Mark) {
 	}
 }
 
-// errPostpone is not for clients: the request is to be offered again.
-const errPostpone resp.Error = "postponed"
+// Refusals that no client reads: the request is to be offered again; the peer is a
+// browser that somebody talked into sending us a form.
+const (
+	errPostpone resp.Error = "postponed"
+	errAttack   resp.Error = "attack"
+)
 
 // gate asks, in Redis's order, whether a command may run.
 func (s *Server) gate(c *Ctx) error {
 	cmd, cl := c.Cmd, c.Client
 	if cmd == nil {
+		if fold(c.Args[0], "POST") || fold(c.Args[0], "HOST:") {
+			return errAttack
+		}
 		return errUnknown(c.Args)
 	}
 	if n := len(c.Args); cmd.Arity > 0 && n != cmd.Arity || n < -cmd.Arity {
@@ -166,8 +184,11 @@ func (s *Server) gate(c *Ctx) error {
 			return err
 		}
 	}
-	if cl.Flags&ClientAuthed == 0 && cmd.Flags&NoAuth == 0 {
+	if cl.Flags&ClientAuthed == 0 && cmd.Flags&NoAuth == 0 && s.Cfg.RequirePass != "" {
 		return ErrNoAuth
+	}
+	if cl.Flags&ClientMonitor != 0 && cmd.Flags&(Write|ReadOnly|MayReplicate) != 0 {
+		return ErrMonitorKeys
 	}
 	if s.Cfg.MaxMemory > 0 && cmd.Flags&DenyOOM != 0 && !s.makeRoom() {
 		return ErrOOM

@@ -347,9 +347,9 @@ func index32(arg []byte) (int64, bool) {
 
 // unixTime is as fine as the clock that commands are handed, a millisecond.
 func unixTime(c *Ctx) error {
-	now := c.KS.Now()
+	us := c.NowUs()
 	c.Out.Array(2)
-	c.Out.BulkInt(now / 1000)
-	c.Out.BulkInt(now % 1000 * 1000)
+	c.Out.BulkInt(us / 1e6)
+	c.Out.BulkInt(us % 1e6)
 	return nil
 }

@@ -180,7 +180,7 @@ func (s *Server) infoServer(r *report) {
 	r.str("process_supervised", s.Cfg.Supervised.String())
 	r.str("run_id", p.RunID)
 	r.int("tcp_port", int64(s.Cfg.Port))
-	r.int("server_time_usec", now*1000)
+	r.int("server_time_usec", s.NowUs())
 	r.int("uptime_in_seconds", up)
 	r.int("uptime_in_days", up/86400)
 	r.int("hz", int64(s.Cfg.Hz))

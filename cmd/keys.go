@@ -82,8 +82,11 @@ func (c *Command) KeysOf(args [][]byte, dst []KeyAt) ([]KeyAt, bool) {
 
 // setKeys finds the key of SET, which reads it only if asked to.
 func setKeys(args [][]byte, dst []KeyAt) ([]KeyAt, bool) {
+	if len(args) < 3 {
+		return dst, false
+	}
 	flags := OW | Update
-	for _, a := range args[min(3, len(args)):] {
+	for _, a := range args[3:] {
 		if fold(a, "GET") {
 			flags = RW | Access | Update
 		}
@@ -93,6 +96,9 @@ func setKeys(args [][]byte, dst []KeyAt) ([]KeyAt, bool) {
 
 // bitfieldKeys finds the key of BITFIELD, which is only read if all that is said is GET.
 func bitfieldKeys(args [][]byte, dst []KeyAt) ([]KeyAt, bool) {
+	if len(args) < 2 {
+		return dst, false
+	}
 	for i := 2; i < len(args); i++ {
 		left := len(args) - i - 1
 		switch {

@@ -45,7 +45,7 @@ func (s *Server) feedMonitors(c *Ctx) {
 	if c.Cmd.Flags&NoAuth != 0 { // those are the commands that passwords are sent in
 		args = s.redacted(c)
 	}
-	line := appendMonitorLine(make([]byte, 0, 256), s.KS.Now()*1000, c.Client, args)
+	line := appendMonitorLine(make([]byte, 0, 256), s.unixUs, c.Client, args)
 	for _, m := range s.monitors {
 		if m.Flags&(ClientReplyOff|ClientReplySkip|clientKilled) != 0 {
 			continue

@@ -133,7 +133,7 @@ func newHarness(w way) *harness {
 	cfg.Save, cfg.EnableDebugCommand = nil, config.GateYes
 	h.Server = NewServer(cfg, db.New(16, h.rand))
 	h.Host, h.Clock, h.Random = h, h.clock, h.rand
-	h.Begin(h.nowMs, h.mono)
+	h.Begin(h.nowMs*1000, h.mono)
 	return h
 }
 
@@ -177,7 +177,7 @@ func (h *harness) pass(ms int64) {
 		ms -= step
 		h.nowMs += step
 		h.mono += step * 1e6
-		h.Begin(h.nowMs, h.mono)
+		h.Begin(h.nowMs*1000, h.mono)
 		for h.ActiveExpire && h.KS.Expire() {
 		}
 		h.offerAgain()
@@ -201,7 +201,7 @@ func (h *harness) offerAgain() {
 // execute runs one request, and tells whether the client may go on.
 func (p *played) execute(r Request) bool {
 	h, batch := p.h, []Request{r}
-	h.Begin(h.nowMs, h.clock())
+	h.Begin(h.nowMs*1000, h.clock())
 	h.Prepare(p.cl.DB, batch)
 	var views []*db.View
 	if h.way == viewed {

@@ -85,6 +85,7 @@ type Server struct {
 
 	ctx       Ctx
 	mono      int64
+	unixUs    int64
 	slowNs    int64
 	latencyNs int64
 	touched   uint64
@@ -144,6 +145,9 @@ func (s *Server) Disconnect(cl *Client) {
 func (s *Server) UsedMemory() int64 {
 	return s.KS.Bytes() + s.ClientsMemory + int64(s.SlowLog.Bytes()) + fixedBytes
 }
+
+// NowUs is the time that Begin was told, Unix microseconds.
+func (s *Server) NowUs() int64 { return s.unixUs }
 
 // Mono is the monotonic time of the last Begin or of the end of the last command,
 // nanoseconds.

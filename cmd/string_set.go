@@ -20,7 +20,7 @@ import (
 func stringSetCommands() []*Command {
 	return []*Command{
 		{
-			Name: "set", Arity: -3, Run: set,
+			Name: "set", Arity: -3, Run: set, FindKeys: setKeys,
 			Flags: Write | DenyOOM, ACL: acl.String,
 			Keys: []KeySpec{{Flags: RW | Access | Update | VariableFlags,
 				Begin: Begin{Index: 1}, Find: Find{Step: 1},

@@ -19,6 +19,9 @@ type client struct {
 	input input
 	unix  bool
 
+	rest    []byte // replies the kernel has not taken; the reactor's
+	watched bool   // the outlet knows the connection; the reactor's
+
 	held    []held // requests that wait: the client is paused, and what came after
 	handed  bool   // in s.pending: has replies to send, or is to be closed
 	closing bool   // is to be closed
@@ -29,6 +32,7 @@ type client struct {
 	memory   atomic.Int64 // bytes held for it
 	inFlight atomic.Int64 // bytes of replies on their way to the reactor
 	unsent   atomic.Int64 // bytes the kernel has not taken
+	draining atomic.Bool  // is to be closed when unsent is 0
 	received atomic.Int64 // bytes read since the executor looked
 	authed   atomic.Bool  // as the executor last knew
 	shut     atomic.Bool  // the connection is closed

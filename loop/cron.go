@@ -52,9 +52,6 @@ func (s *Server) tickClients(now int64) (active int) {
 		if c.gone {
 			continue
 		}
-		if s.queue == nil {
-			c.unsent.Store(int64(c.conn.OutboundBuffered()))
-		}
 		bytes += int64(c.MemBytes())
 		if now-c.Active <= everyMs {
 			active++

@@ -48,7 +48,7 @@ const (
 func Detach(stdin []byte) error {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return fmt.Errorf("Can't daemonize: pipe: %s", SystemText(err))
+		return fatal("Can't daemonize: pipe: %s", SystemText(err))
 	}
 	child := exec.Command("/proc/self/exe", os.Args[1:]...)
 	child.Args[0] = os.Args[0]
@@ -59,7 +59,7 @@ func Detach(stdin []byte) error {
 		child.Stdin = bytes.NewReader(stdin)
 	}
 	if err := child.Start(); err != nil {
-		return fmt.Errorf("Can't daemonize: %s", SystemText(err))
+		return fatal("Can't daemonize: %s", SystemText(err))
 	}
 	_ = w.Close() // the child has its own
 	report, err := io.ReadAll(r)
@@ -67,12 +67,19 @@ func Detach(stdin []byte) error {
 	case string(report) == reportReady:
 		return nil
 	case len(report) > 0:
-		return errors.New(string(report))
+		return fatalText(report)
 	case err != nil:
-		return fmt.Errorf("Can't daemonize: read: %s", SystemText(err))
+		return fatal("Can't daemonize: read: %s", SystemText(err))
 	}
-	return fmt.Errorf("The server ended before it was ready: %v", child.Wait())
+	return fatal("The server ended before it was ready: %v", child.Wait())
 }
+
+// fatalText is an error that is shown to the user as it is, a sentence like Redis's.
+type fatalText string
+
+func (t fatalText) Error() string { return string(t) }
+
+func fatal(format string, args ...any) error { return fatalText(fmt.Sprintf(format, args...)) }
 
 // Parent is the process that waits for a daemon to be ready. A nil Parent is none, and
 // its methods do nothing.
@@ -168,7 +175,7 @@ func FitClients(cfg *config.Config, log Logger) error {
 	}
 	best := fileLimit()
 	if best <= reservedFiles {
-		return fmt.Errorf("Your current 'ulimit -n' of %d is not enough for the server to start. Please increase your open file limit to at least %d. Exiting.", had, want)
+		return fatal("Your current 'ulimit -n' of %d is not enough for the server to start. Please increase your open file limit to at least %d. Exiting.", had, want)
 	}
 	asked := cfg.MaxClients
 	cfg.MaxClients = best - reservedFiles

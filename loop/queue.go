@@ -150,7 +150,7 @@ func (q *queue) run() {
 		q.bytes = 0
 		q.mu.Unlock()
 		q.room.Broadcast()
-		s.Cmd.Begin(s.now(), s.mono())
+		s.begin()
 		s.Cmd.Stats.LoopCycles++
 		for i, it := range work {
 			if it.f != nil {
@@ -269,13 +269,13 @@ func (q *queue) flush(o *outbox, work []sending) {
 		case sd.close:
 			_ = o.loop.Close(sd.c.conn) // reports through OnClose
 		default:
-			_, _ = sd.c.conn.Write(*sd.buf) // an error closes, through OnClose
-			if !sd.c.shut.Load() {
-				sd.c.unsent.Store(int64(sd.c.conn.OutboundBuffered()))
-			}
+			q.s.outlet.push(sd.c, *sd.buf)
 		}
 		if sd.buf != nil {
 			sd.c.inFlight.Add(-int64(len(*sd.buf)))
+			if c := sd.c; c.draining.Load() && c.unsent.Load() == 0 && !c.shut.Load() {
+				q.s.Post(func() { q.s.hand(c) })
+			}
 			if cap(*sd.buf) <= keepReplies {
 				*sd.buf = (*sd.buf)[:0]
 				q.buffer.Put(sd.buf)

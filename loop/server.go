@@ -81,6 +81,7 @@ type Server struct {
 	knocked  bool
 	queue    *queue // with reactors of their own
 	listens  listeners
+	outlet   *outlet
 	expiry   expiryTimer
 	stopped  chan struct{}
 	exitCode int
@@ -106,7 +107,7 @@ func New(c *cmd.Server, cfg *config.Config, o Options) *Server {
 	s.process.init(o)
 	c.Host = s
 	c.Clock = s.mono
-	s.Cmd.Begin(s.now(), s.mono())
+	s.begin()
 	return s
 }
 
@@ -117,6 +118,12 @@ func (s *Server) configured() {
 	s.maxClients.Store(int64(s.cfg.MaxClients))
 	s.keepAlive.Store(int64(s.cfg.TCPKeepAlive))
 	s.guarded.Store(s.cfg.ProtectedMode && s.cfg.RequirePass == "")
+}
+
+// begin tells the commands the time, before a batch of them.
+func (s *Server) begin() {
+	t := time.Now()
+	s.Cmd.Begin(t.UnixMicro(), int64(t.Sub(s.began)))
 }
 
 // now is the wall clock, Unix milliseconds.
@@ -140,6 +147,9 @@ func (s *Server) Start() error {
 		return fmt.Errorf("loop: create reactors: %w", err)
 	}
 	s.engine = engine
+	if s.outlet, err = startOutlet(s); err != nil {
+		return err
+	}
 	if err := engine.Start(); err != nil {
 		return fmt.Errorf("loop: start reactors: %w", err)
 	}
@@ -206,7 +216,7 @@ func (s *Server) answer(context.Context) error {
 	work := s.posted
 	s.posted, s.spare, s.knocked = s.spare[:0], work, false
 	s.posts.Unlock()
-	s.Cmd.Begin(s.now(), s.mono())
+	s.begin()
 	for i, f := range work {
 		f()
 		work[i] = nil
@@ -226,7 +236,7 @@ func (s *Server) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	if s.queue != nil {
 		s.queue.post(func() { s.connected(c) })
 	} else {
-		s.Cmd.Begin(s.now(), s.mono())
+		s.begin()
 		s.connected(c)
 	}
 	return nil, gnet.None
@@ -246,13 +256,14 @@ func (s *Server) connected(c *client) {
 }
 
 // OnClose implements gnet's handler.
-func (s *Server) OnClose(gc gnet.Conn, _ error) gnet.Action {
+func (s *Server) OnClose(gc gnet.Conn, err error) gnet.Action {
 	defer s.crash(s.queue == nil)
 	c, ok := gc.Context().(*client)
 	if !ok {
 		return gnet.None
 	}
 	s.count.Add(-1)
+	s.outlet.forget(c, isEOF(err))
 	c.shut.Store(true)
 	if s.queue != nil {
 		s.queue.post(func() { s.disconnected(c) })
@@ -293,7 +304,7 @@ func (s *Server) OnTraffic(gc gnet.Conn) gnet.Action {
 		_, _ = gc.Discard(0)
 		return gnet.None
 	}
-	s.Cmd.Begin(s.now(), s.mono())
+	s.begin()
 	s.receive(c, b)
 	if !c.gone {
 		_, _ = gc.Discard(0)
@@ -455,7 +466,7 @@ func (s *Server) sendPending() {
 		if c.gone {
 			continue
 		}
-		if c.closing && (!c.soon || c.OutputBuffered() == 0) {
+		if c.closing {
 			s.hangUp(c)
 		}
 	}
@@ -489,18 +500,15 @@ func (s *Server) write(c *client) {
 	s.Cmd.Stats.NetOutputBytes += int64(n)
 	s.Cmd.Stats.Writes++
 	c.NetOut += int64(n)
+	c.Active = s.Cmd.KS.Now()
 	if s.queue != nil {
 		s.queue.send(c)
 	} else {
-		// An error has closed the connection already, through OnClose.
-		_, _ = c.conn.Write(c.Out.B)
+		s.outlet.push(c, c.Out.B)
 		if c.gone {
 			return
 		}
 		c.Out.B = c.Out.B[:0]
-		if u := int64(c.conn.OutboundBuffered()); u != c.unsent.Load() {
-			c.unsent.Store(u)
-		}
 	}
 	s.checkOutput(c)
 }
@@ -513,9 +521,6 @@ func (s *Server) checkOutput(c *client) {
 		return
 	}
 	lim := s.cfg.ClientOutputLimits[config.ClassNormal]
-	if c.Flags&cmd.ClientMonitor != 0 {
-		lim = s.cfg.ClientOutputLimits[config.ClassReplica]
-	}
 	over := lim.Hard > 0 && n >= lim.Hard
 	if lim.Soft > 0 && n >= lim.Soft {
 		now := s.Cmd.KS.Now()
@@ -533,8 +538,15 @@ func (s *Server) checkOutput(c *client) {
 	}
 }
 
-// hangUp closes the connection.
+// hangUp closes the connection, once its replies are out if that was asked for.
 func (s *Server) hangUp(c *client) {
+	if c.soon {
+		// Whoever takes the last of them off sees this and hands the client in again.
+		c.draining.Store(true)
+		if c.OutputBuffered() > 0 {
+			return
+		}
+	}
 	if s.queue != nil {
 		s.queue.close(c)
 		return

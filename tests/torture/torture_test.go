@@ -145,9 +145,6 @@ func TestSlowReaders(t *testing.T) {
 	slow := make([]*client, readers)
 	for i := range slow {
 		slow[i] = mustDial(t, s)
-		if err := slow[i].Conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
-			t.Fatal(err)
-		}
 		if err := slow[i].send(many); err != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
 			t.Fatal(err)
 		}
