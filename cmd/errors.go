@@ -108,11 +108,11 @@ func errUnknown(args [][]byte) error {
 		if shown >= 128 {
 			break
 		}
-		a = cut(a, 128-shown)
+		text := upToNUL(cut(a, 128-shown))
 		b.WriteByte('\'')
-		b.WriteString(upToNUL(a))
+		b.WriteString(text)
 		b.WriteString("' ")
-		shown += len(a) + 3
+		shown += len(text) + 3
 	}
 	return resp.Error(b.String())
 }

@@ -49,6 +49,14 @@ func playAll(t *testing.T, bin string, redust, rewrite bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !redust {
+		// Scripts recorded for commands that Redust does not have yet.
+		later, err := Scripts(filepath.Join(testdata, "later"), "*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, later...)
+	}
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
 			diffs, summary, err := Check(bin, path, redust, rewrite)
