@@ -19,7 +19,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -156,7 +155,7 @@ func (p *process) serve(table *cmd.Server, daemon bool) int {
 	}
 	loop.WarnBacklog(cfg, p.log)
 	if err := srv.Start(); err != nil {
-		return p.fail(refusal(cfg, err)...)
+		return p.fail(strings.Split(err.Error(), "\n")...)
 	}
 	var pid *loop.PidFile
 	if daemon || cfg.PidFile != "" {
@@ -182,27 +181,6 @@ func (p *process) serve(table *cmd.Server, daemon bool) int {
 	}
 	p.log.Warn("Redust is now ready to exit, bye bye...")
 	return code
-}
-
-// refusal is the lines that say why the server could not start to listen. The loop's
-// error ends with Go's word for what the system said; Redis has strerror's.
-func refusal(cfg *config.Config, err error) []string {
-	text := err.Error()
-	var no syscall.Errno
-	if errors.As(err, &no) {
-		call := ""
-		if !strings.Contains(text, "bind: ") && !strings.Contains(text, "chmod: ") {
-			call = "bind: "
-		}
-		text = strings.TrimSuffix(text, no.Error()) + call + loop.SystemText(no)
-	}
-	if !strings.Contains(text, "TCP listening socket") {
-		return []string{text}
-	}
-	if slices.Contains(cfg.Bind, "*") || slices.Contains(cfg.Bind, "-*") {
-		text = strings.Replace(text, " 0.0.0.0:", " *:", 1)
-	}
-	return []string{text, fmt.Sprintf("Failed listening on port %d (tcp), aborting.", cfg.Port)}
 }
 
 // banner shows the logo where a person may look at it, and else says in a line what it

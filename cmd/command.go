@@ -73,8 +73,7 @@ type Command struct {
 	ID       int    // place in the table, for bit sets of commands
 	Stats    metrics.Command
 
-	first, last, step int   // the keys as one range, COMMAND INFO's old form
-	gates             Flags // flags that a gate looks at at all
+	first, last, step int // the keys as one range, COMMAND INFO's old form
 	subs              map[string]*Command
 }
 

@@ -28,6 +28,7 @@ const (
 	ErrNotLFU       resp.Error = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
 	ErrNoAuth       resp.Error = "NOAUTH Authentication required."
 	ErrNoProto      resp.Error = "NOPROTO unsupported protocol version"
+	ErrDebugOff     resp.Error = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
 	ErrMonitorKeys  resp.Error = "ERR Replica can't interact with the keyspace"
 	ErrOOM          resp.Error = "OOM command not allowed when used memory > 'maxmemory'."
 	ErrTooLong      resp.Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"

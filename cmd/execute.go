@@ -98,7 +98,7 @@ func (s *Server) refuse(c *Ctx, mark resp.Mark, err error) Outcome {
 		cl.closeNow()
 		return Done
 	}
-	if c.Cmd != nil {
+	if c.Cmd != nil && c.Cmd.Run != nil { // not for a subcommand that there is not
 		c.Cmd.Stats.Rejected++
 	}
 	s.Fail(&cl.Out, err)

@@ -1,29 +1,19 @@
 package cmd
 
 import (
-	"fmt"
 	"strings"
 
 	"redust/config"
 	"redust/db"
-	"redust/resp"
 )
 
-// protected refuses DEBUG and MODULE unless the configuration allows them to this
-// client.
+// protected refuses DEBUG, the one command that is flagged so, unless the configuration
+// allows it to this client.
 func (s *Server) protected(c *Ctx) error {
-	gate, directive := s.Cfg.EnableDebugCommand, "enable-debug-command"
-	if c.Cmd.Name == "module" || c.Cmd.Parent != nil && c.Cmd.Parent.Name == "module" {
-		gate, directive = config.GateNo, "enable-module-command"
-	}
-	if gate.Allows(c.Client.Local()) {
+	if s.Cfg.EnableDebugCommand.Allows(c.Client.Local()) {
 		return nil
 	}
-	name := c.Cmd.Name
-	if c.Cmd.Parent != nil {
-		name = c.Cmd.Parent.Name
-	}
-	return resp.Error(fmt.Sprintf("ERR %s command not allowed. If the %s option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.", strings.ToUpper(name), directive))
+	return ErrDebugOff
 }
 
 // Local tells whether the client is on this machine: on the Unix socket or a loopback
@@ -101,10 +91,16 @@ func (s *Server) logLatency(c *Ctx, ns int64) {
 	s.Latency.Observe(event, s.KS.Now()/1000, ns/1e6)
 }
 
-// makeRoom evicts until the data set fits maxmemory, and tells whether it does.
+// evictSlice is how many keys one command, or one tick, evicts at most: about a
+// millisecond's work.
+const evictSlice = 500
+
+// makeRoom evicts a slice if the data set does not fit maxmemory, and tells whether a
+// command that needs memory may run: it fits, or eviction is getting there.
 func (s *Server) makeRoom() bool {
 	limit := s.Cfg.MaxMemory
-	return s.UsedMemory() <= limit || s.KS.Evict(s.eviction(), func() bool { return s.UsedMemory() <= limit })
+	fits := func() bool { return s.UsedMemory() <= limit }
+	return fits() || s.KS.Evict(s.eviction(), evictSlice, fits) != db.Full
 }
 
 // eviction translates the policy for the keyspace.

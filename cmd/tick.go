@@ -6,6 +6,9 @@ func (s *Server) Tick() {
 	if s.pausedUntil != 0 && s.KS.Now() >= s.pausedUntil {
 		s.Unpause()
 	}
+	if s.Cfg.MaxMemory > 0 {
+		s.makeRoom() // what CONFIG SET maxmemory asks for, though nobody writes
+	}
 	if used := s.UsedMemory(); used > s.PeakMemory {
 		s.PeakMemory, s.PeakMemoryAt = used, s.KS.Now()
 	}

@@ -311,7 +311,11 @@ func TestEvict(t *testing.T) {
 				d.Get(key(i))
 			}
 		}
-		if !k.Evict(Eviction{By: ByAccess}, func() bool { return d.Len() <= n*3/4 }) {
+		fits := func() bool { return d.Len() <= n*3/4 }
+		if k.Evict(Eviction{By: ByAccess}, 100, fits) != More || d.Len() != n-100 {
+			t.Fatal("a slice is 100 keys")
+		}
+		if k.Evict(Eviction{By: ByAccess}, n, fits) != Made {
 			t.Fatal("nothing to evict")
 		}
 		used := 0
@@ -329,15 +333,15 @@ func TestEvict(t *testing.T) {
 	k, _ := newTest(11)
 	d := k.DB(0)
 	d.SetString([]byte("stays"), nil, Plain, 0)
-	if k.Evict(Eviction{By: ByAccess, Timed: true}, func() bool { return false }) {
+	if k.Evict(Eviction{By: ByAccess, Timed: true}, 10, func() bool { return false }) != Full {
 		t.Error("evicted a key without deadline")
 	}
 	d.SetString([]byte("goes"), nil, Plain, start+1000)
-	k.Evict(Eviction{By: ByDeadline, Timed: true}, func() bool { return d.Len() == 1 })
+	k.Evict(Eviction{By: ByDeadline, Timed: true}, 10, func() bool { return d.Len() == 1 })
 	if !d.Has([]byte("stays")) || d.Has([]byte("goes")) {
 		t.Error("the key with a deadline was to go")
 	}
-	if k.Evict(Eviction{}, func() bool { return false }) {
+	if k.Evict(Eviction{}, 10, func() bool { return false }) != Full {
 		t.Error("noeviction evicted")
 	}
 }

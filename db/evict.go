@@ -19,23 +19,36 @@ const (
 	ByChance
 )
 
-// Evict removes keys until enough says so, and tells whether it came to that. It fails
-// when nothing is left that may go.
+// Room is what an eviction came to.
+type Room uint8
+
+// What an eviction comes to.
+const (
+	Made Room = iota // enough is free
+	More             // the slice is done, and more can go
+	Full             // nothing is left that may go
+)
+
+// Evict removes keys until enough says so, at most slice of them, lest one command wait
+// for all that has to go when the limit was lowered.
 //
 // A key is chosen from whole pages: one random page is some 45 candidates in one warm
 // block of memory, a better sample than a few keys drawn from all over. What makes a
 // page worth a visit is found by looking at a second one: of two random pages the worse
 // candidate goes.
-func (k *Keyspace) Evict(e Eviction, enough func() bool) bool {
+func (k *Keyspace) Evict(e Eviction, slice int, enough func() bool) Room {
 	if e.By == Nothing {
-		return false
+		return Full
 	}
-	for !enough() {
+	for ; !enough(); slice-- {
+		if slice == 0 {
+			return More
+		}
 		if !k.evictOne(e) {
-			return false
+			return Full
 		}
 	}
-	return true
+	return Made
 }
 
 // candidate is the best key to evict that was met so far.

@@ -1,8 +1,7 @@
 package loop
 
 import (
-	"errors"
-	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -40,13 +39,19 @@ func (s *Server) Apply(changed []string) error {
 	}
 	if has("maxclients") {
 		if err := raiseFileLimit(s.cfg.MaxClients); err != nil {
-			return fmt.Errorf("The operating system is not able to handle the specified number of clients, try with %d", fileLimit()-reservedFiles)
+			return fatal("The operating system is not able to handle the specified number of clients, try with %d", fileLimit()-reservedFiles)
 		}
 	}
 	if has("bind", "port") {
 		if err := s.listens.move(s); err != nil {
-			// Go back to what was open, so that a refused change changes nothing.
-			return errors.New("Unable to listen on this port. Please check server logs.")
+			// Set puts the directives back and calls again, which opens what was open.
+			s.log.Warn(err.Error())
+			return fatal("Unable to listen on this port. Please check server logs.")
+		}
+	}
+	if has("dir") {
+		if err := os.Chdir(s.cfg.Dir); err != nil {
+			return fatal("%s", SystemText(err))
 		}
 	}
 	if has("loglevel", "logfile", "log-format", "syslog-enabled") {

@@ -3,7 +3,6 @@ package loop
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"strconv"
@@ -75,7 +74,8 @@ func openTCP(cfg *config.Config) (open []net.Listener, err error) {
 			open = append(open, ln)
 		case optional && tolerable(err):
 		default:
-			return open, fmt.Errorf("Warning: Could not create server TCP listening socket %s:%d: %w", host, cfg.Port, cause(err))
+			return open, fatal("Warning: Could not create server TCP listening socket %s:%d: bind: %s\nFailed listening on port %d (tcp), aborting.",
+				strings.TrimPrefix(addr, "-"), cfg.Port, SystemText(err), cfg.Port)
 		}
 	}
 	if len(open) == 0 && len(cfg.Bind) > 0 {
@@ -94,15 +94,6 @@ func tolerable(err error) bool {
 	var dns *net.DNSError
 	var addr *net.AddrError
 	return errors.As(err, &dns) || errors.As(err, &addr)
-}
-
-// cause is the system's word for a failure, without Go's account of the way to it.
-func cause(err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno
-	}
-	return err
 }
 
 func listen(network, addr string, backlog int) (net.Listener, error) {
@@ -150,16 +141,16 @@ func openUnix(cfg *config.Config) (net.Listener, error) {
 		return nil, nil
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("Failed opening Unix socket: %w", err)
+		return nil, fatal("Failed opening Unix socket: unlink: %s", SystemText(err))
 	}
 	ln, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("Failed opening Unix socket: bind: %w", cause(err))
+		return nil, fatal("Failed opening Unix socket: bind: %s", SystemText(err))
 	}
 	if cfg.UnixSocketPerm != 0 {
 		if err := os.Chmod(path, os.FileMode(cfg.UnixSocketPerm)); err != nil {
 			_ = ln.Close()
-			return nil, fmt.Errorf("Failed opening Unix socket: chmod: %w", err)
+			return nil, fatal("Failed opening Unix socket: chmod: %s", SystemText(err))
 		}
 	}
 	return ln, rebacklog(ln, cfg.TCPBacklog)
@@ -217,7 +208,7 @@ func (s *Server) accept(ln net.Listener, isUnix bool) {
 			return
 		}
 		if err != nil {
-			s.log.Warn("Accepting client connection: " + cause(err).Error())
+			s.log.Warn("Accepting client connection: " + SystemText(err))
 			time.Sleep(100 * time.Millisecond) // no descriptor is free: wait for one
 			continue
 		}
@@ -239,8 +230,9 @@ func (s *Server) admit(nc net.Conn, isUnix bool) error {
 		return nil
 	}
 	c := &client{s: s, unix: isUnix, Client: &cmd.Client{ID: s.nextID.Add(1)}}
+	c.authed.Store(!s.asks.Load())
 	if isUnix {
-		c.Addr = ln0(nc.LocalAddr().String()) + ":0"
+		c.Addr = nc.LocalAddr().String() + ":0"
 		c.LocalAdr = c.Addr
 		if ua, ok := nc.RemoteAddr().(*net.UnixAddr); !ok || ua == nil {
 			return errors.New("unknown peer")
@@ -259,9 +251,6 @@ func (s *Server) admit(nc net.Conn, isUnix bool) error {
 	}
 	return nil
 }
-
-// ln0 is the path of a Unix socket.
-func ln0(path string) string { return path }
 
 func loopback(a net.Addr) bool {
 	t, ok := a.(*net.TCPAddr)

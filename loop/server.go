@@ -67,12 +67,12 @@ type Server struct {
 	batch    batch
 	scratch  []byte // the replies of the client being served
 	resuming bool
-	timeout  time.Duration
 
 	maxBulk    atomic.Int64 // proto-max-bulk-len, for the reactors
 	queryLimit atomic.Int64 // client-query-buffer-limit, likewise
 	maxClients atomic.Int64 // maxclients, for the acceptors
 	keepAlive  atomic.Int64 // tcp-keepalive, likewise
+	asks       atomic.Bool  // a password is set
 	guarded    atomic.Bool  // outsiders are refused: protected mode, and no password
 
 	posts    sync.Mutex
@@ -117,6 +117,7 @@ func (s *Server) configured() {
 	s.queryLimit.Store(s.cfg.ClientQueryLimit)
 	s.maxClients.Store(int64(s.cfg.MaxClients))
 	s.keepAlive.Store(int64(s.cfg.TCPKeepAlive))
+	s.asks.Store(s.cfg.RequirePass != "")
 	s.guarded.Store(s.cfg.ProtectedMode && s.cfg.RequirePass == "")
 }
 

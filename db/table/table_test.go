@@ -342,12 +342,7 @@ func TestViewsConcurrently(t *testing.T) {
 		}
 	}
 	write(30000)
-	type done struct {
-		v *View
-		n int
-		s uint64
-	}
-	ends := make(chan done, 8)
+	ends := make(chan *View, 8)
 	var wg sync.WaitGroup
 	for range 12 {
 		v := tab.View()
@@ -360,12 +355,12 @@ func TestViewsConcurrently(t *testing.T) {
 					t.Errorf("a view of %d entries changed under its reader", wantN)
 				}
 			}
-			ends <- done{v: v}
+			ends <- v
 		}()
 		for len(ends) == 0 {
 			write(500)
 		}
-		tab.Release((<-ends).v)
+		tab.Release(<-ends)
 	}
 	wg.Wait()
 	tab.check()
