@@ -20,7 +20,8 @@ type client struct {
 	unix  bool
 
 	rest    []byte // replies the kernel has not taken; the reactor's
-	watched bool   // the outlet knows the connection; the reactor's
+	orphan  *orphan
+	watched bool // the outlet knows the connection; the reactor's
 
 	held    []held // requests that wait: the client is paused, and what came after
 	handed  bool   // in s.pending: has replies to send, or is to be closed

@@ -38,6 +38,7 @@ type orphan struct {
 	fd   int
 	rest []byte
 	last time.Time // when it last took something
+	open bool      // the executor may have more for it
 }
 
 const (
@@ -148,7 +149,7 @@ func (o *outlet) forget(c *client, eof bool) {
 		delete(o.watched, c.ID)
 		o.mu.Unlock()
 	}
-	if eof && len(c.rest) > 0 {
+	if eof && (len(c.rest) > 0 || o.s.queue != nil) {
 		o.adopt(c)
 	}
 	c.rest = nil
@@ -171,7 +172,36 @@ func (o *outlet) adopt(c *client) {
 		_ = unix.Close(fd)
 		return
 	}
-	o.orphans[fd] = &orphan{fd: fd, rest: c.rest, last: time.Now()}
+	c.orphan = &orphan{fd: fd, rest: c.rest, last: time.Now(), open: o.s.queue != nil}
+	o.orphans[fd] = c.orphan
+}
+
+// sendOrphan adds replies that the executor had yet to make when the peer closed its
+// side; on the client's reactor, as are the other calls for a client.
+func (o *outlet) sendOrphan(c *client, b []byte) {
+	if c.orphan == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.orphans[c.orphan.fd] != c.orphan {
+		return // given up
+	}
+	c.orphan.rest = append(c.orphan.rest, b...)
+	o.feed(c.orphan)
+}
+
+// finish is told that nothing follows for a client.
+func (o *outlet) finish(c *client) {
+	if c.orphan == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if c.orphan.open = false; o.orphans[c.orphan.fd] == c.orphan {
+		o.feed(c.orphan)
+	}
+	c.orphan = nil
 }
 
 // run waits for sockets that take more, for as long as the process lives.
@@ -185,7 +215,11 @@ func (o *outlet) run() {
 		}
 		for _, ev := range events[:max(n, 0)] {
 			if ev.Pad == orphanMark {
-				o.feed(int(ev.Fd))
+				o.mu.Lock()
+				if or := o.orphans[int(ev.Fd)]; or != nil {
+					o.feed(or)
+				}
+				o.mu.Unlock()
 				continue
 			}
 			o.mu.Lock()
@@ -213,25 +247,23 @@ func (o *outlet) timeoutMs() int {
 	return 1000
 }
 
-// feed writes to an orphan until it takes no more.
-func (o *outlet) feed(fd int) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	or := o.orphans[fd]
-	if or == nil {
-		return
-	}
+// feed writes to an orphan until it takes no more, and buries it when all is said; under
+// the lock.
+func (o *outlet) feed(or *orphan) {
 	for len(or.rest) > 0 {
-		n, err := writeSome(fd, or.rest)
+		n, err := writeSome(or.fd, or.rest)
 		if err != nil {
-			break
+			o.bury(or)
+			return
 		}
 		if n == 0 {
 			return
 		}
 		or.rest, or.last = or.rest[n:], time.Now()
 	}
-	o.bury(or)
+	if !or.open {
+		o.bury(or)
+	}
 }
 
 // abandon gives up orphans whose peer takes nothing.

@@ -61,6 +61,7 @@ type sending struct {
 	c     *client
 	buf   *[]byte
 	close bool
+	last  bool // nothing follows: the executor has forgotten the client
 }
 
 func newQueue(s *Server) *queue {
@@ -265,7 +266,12 @@ func (q *queue) dispatch() {
 func (q *queue) flush(o *outbox, work []sending) {
 	for i, sd := range work {
 		switch {
+		case sd.last:
+			q.s.outlet.finish(sd.c)
 		case sd.c.shut.Load():
+			if sd.buf != nil {
+				q.s.outlet.sendOrphan(sd.c, *sd.buf)
+			}
 		case sd.close:
 			_ = o.loop.Close(sd.c.conn) // reports through OnClose
 		default:

@@ -276,6 +276,13 @@ func (s *Server) OnClose(gc gnet.Conn, err error) gnet.Action {
 
 // disconnected forgets a client; on the executor.
 func (s *Server) disconnected(c *client) {
+	if s.queue != nil {
+		// What it asked for before it closed its side was run in this round or earlier.
+		if len(c.Out.B) > 0 && !c.closing {
+			s.write(c)
+		}
+		s.queue.add(sending{c: c, last: true})
+	}
 	c.gone = true
 	delete(s.clients, c.ID)
 	s.Cmd.Disconnect(c.Client)
@@ -405,9 +412,6 @@ func (s *Server) consume(c *client, b []byte) {
 		if n == 0 {
 			break
 		}
-		if len(c.Out.B) > flushAt {
-			s.write(c)
-		}
 	}
 	if c.closing {
 		b = nil
@@ -426,10 +430,13 @@ func (s *Server) run(c *client, reqs []cmd.Request) int {
 		if s.Cmd.Execute(c.Client, &reqs[i]) == cmd.Postponed {
 			return i
 		}
+		if len(c.Out.B) > flushAt {
+			s.write(c)
+		}
 		if c.Flags&cmd.ClientCloseSoon != 0 {
 			c.Close(true)
 		}
-		if c.closing {
+		if c.closing || c.gone {
 			return len(reqs)
 		}
 	}
