@@ -19,7 +19,7 @@ type client struct {
 	input input
 	unix  bool
 
-	rest    []byte // replies the kernel has not taken; the reactor's
+	rest    unsent // replies the kernel has not taken; the reactor's
 	orphan  *orphan
 	watched bool // the outlet knows the connection; the reactor's
 

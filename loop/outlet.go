@@ -36,7 +36,7 @@ type outlet struct {
 // orphan is what is left to say to a peer that has stopped sending.
 type orphan struct {
 	fd   int
-	rest []byte
+	rest unsent
 	last time.Time // when it last took something
 	open bool      // the executor may have more for it
 }
@@ -64,8 +64,8 @@ func (o *outlet) push(c *client, b []byte) {
 	if c.shut.Load() {
 		return
 	}
-	if len(c.rest) > 0 {
-		c.rest = append(c.rest, b...)
+	if c.rest.size > 0 {
+		c.rest.add(b)
 	} else {
 		n, err := writeSome(c.conn.Fd(), b)
 		if err != nil {
@@ -75,10 +75,51 @@ func (o *outlet) push(c *client, b []byte) {
 		if n == len(b) {
 			return
 		}
-		c.rest = append(c.rest, b[n:]...)
+		c.rest.add(b[n:])
 		o.watch(c)
 	}
-	c.unsent.Store(int64(len(c.rest)))
+	c.unsent.Store(int64(c.rest.size))
+}
+
+// unsent is a queue of bytes, in chunks, so that it grows without copying what is in it.
+type unsent struct {
+	chunks [][]byte
+	size   int
+}
+
+// chunkBytes is the least that a chunk has room for.
+const chunkBytes = 16 << 10
+
+// add copies b to the end.
+func (u *unsent) add(b []byte) {
+	u.size += len(b)
+	if n := len(u.chunks); n > 0 {
+		last := &u.chunks[n-1]
+		k := min(len(b), cap(*last)-len(*last))
+		*last = append(*last, b[:k]...)
+		b = b[k:]
+	}
+	if len(b) > 0 {
+		u.chunks = append(u.chunks, append(make([]byte, 0, max(len(b), chunkBytes)), b...))
+	}
+}
+
+// writeTo writes what the kernel takes now, and forgets it.
+func (u *unsent) writeTo(fd int) (progress bool, err error) {
+	for u.size > 0 {
+		n, err := writeSome(fd, u.chunks[0])
+		if err != nil || n == 0 {
+			return progress, err
+		}
+		progress = true
+		u.size -= n
+		if u.chunks[0] = u.chunks[0][n:]; len(u.chunks[0]) == 0 {
+			u.chunks[0] = nil
+			u.chunks = u.chunks[1:]
+		}
+	}
+	u.chunks = nil
+	return progress, nil
 }
 
 // writeSome writes what the kernel takes now.
@@ -98,7 +139,7 @@ func writeSome(fd int, b []byte) (int, error) {
 }
 
 func (o *outlet) broken(c *client) {
-	c.rest = nil
+	c.rest = unsent{}
 	c.unsent.Store(0)
 	_ = c.conn.EventLoop().Close(c.conn) // reports through OnClose
 }
@@ -121,21 +162,18 @@ func (o *outlet) watch(c *client) {
 
 // writable goes on writing, on the client's reactor.
 func (o *outlet) writable(c *client) {
-	if c.shut.Load() || len(c.rest) == 0 {
+	if c.shut.Load() || c.rest.size == 0 {
 		return
 	}
-	n, err := writeSome(c.conn.Fd(), c.rest)
-	if err != nil {
+	if _, err := c.rest.writeTo(c.conn.Fd()); err != nil {
 		o.broken(c)
 		return
 	}
-	if c.rest = c.rest[n:]; len(c.rest) == 0 {
-		c.rest = nil
-	} else {
+	if c.rest.size > 0 {
 		o.watch(c)
 	}
-	c.unsent.Store(int64(len(c.rest)))
-	if len(c.rest) == 0 && c.draining.Load() {
+	c.unsent.Store(int64(c.rest.size))
+	if c.rest.size == 0 && c.draining.Load() {
 		o.s.Post(func() { o.s.hand(c) })
 	}
 }
@@ -149,10 +187,10 @@ func (o *outlet) forget(c *client, eof bool) {
 		delete(o.watched, c.ID)
 		o.mu.Unlock()
 	}
-	if eof && (len(c.rest) > 0 || o.s.queue != nil) {
+	if eof && (c.rest.size > 0 || o.s.queue != nil) {
 		o.adopt(c)
 	}
-	c.rest = nil
+	c.rest = unsent{}
 }
 
 // adopt makes an orphan of what a client has yet to read. If it cannot, the replies are
@@ -187,7 +225,7 @@ func (o *outlet) sendOrphan(c *client, b []byte) {
 	if o.orphans[c.orphan.fd] != c.orphan {
 		return // given up
 	}
-	c.orphan.rest = append(c.orphan.rest, b...)
+	c.orphan.rest.add(b)
 	o.feed(c.orphan)
 }
 
@@ -250,18 +288,11 @@ func (o *outlet) timeoutMs() int {
 // feed writes to an orphan until it takes no more, and buries it when all is said; under
 // the lock.
 func (o *outlet) feed(or *orphan) {
-	for len(or.rest) > 0 {
-		n, err := writeSome(or.fd, or.rest)
-		if err != nil {
-			o.bury(or)
-			return
-		}
-		if n == 0 {
-			return
-		}
-		or.rest, or.last = or.rest[n:], time.Now()
+	progress, err := or.rest.writeTo(or.fd)
+	if progress {
+		or.last = time.Now()
 	}
-	if !or.open {
+	if err != nil || or.rest.size == 0 && !or.open {
 		o.bury(or)
 	}
 }

@@ -488,7 +488,7 @@ func (s *Server) sendPending() {
 
 // keepReplies is the largest buffer for replies that is kept for the next client,
 // bytes.
-const keepReplies = 1 << 20
+const keepReplies = 4 << 20
 
 // lendBack takes an empty reply buffer for the next client that is served.
 func (s *Server) lendBack(c *client) {

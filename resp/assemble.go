@@ -3,8 +3,8 @@ package resp
 // Assembler puts together a request that arrives in pieces and is too large to be
 // looked at again with each of them. The zero value is ready.
 //
-// It has its own copy of every argument. A bulk string's buffer starts small and
-// doubles as its bytes come, up to the announced length, so memory follows what was
+// It has its own copy of every argument. A bulk string's buffer starts small and grows
+// fourfold as its bytes come, up to the announced length, so memory follows what was
 // really sent; the last one is as long as the string and the caller may keep it.
 type Assembler struct {
 	on    bool // the number of arguments is known
@@ -105,14 +105,17 @@ func (a *Assembler) feedHeader(b []byte, lim Limits) (int, error) {
 	return used, nil
 }
 
-// grow makes room for k more bytes of the bulk string, by doubling.
+// grow makes room for k more bytes of the bulk string. A step that would come near the
+// announced length goes all the way: a step saved is a copy, and fresh memory, saved.
 func (a *Assembler) grow(k int) {
 	if len(a.bulk)+k <= cap(a.bulk) {
 		return
 	}
 	size := cap(a.bulk)
 	for size < len(a.bulk)+k {
-		size *= 2
+		if size *= 4; size >= a.want/2 {
+			size = a.want
+		}
 	}
 	bigger := make([]byte, len(a.bulk), min(size, a.want))
 	copy(bigger, a.bulk)
