@@ -5,12 +5,12 @@ BIN     := bin/redust
 COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.commit=$(COMMIT)
 FOR     ?= 10m
-PKG     ?= ./resp
-FUZZ    ?= FuzzParse
+
+PLAY    := GORACE=halt_on_error=1
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race oracle fuzz bench compare lint fmt deps
+.PHONY: help build run test oracle fuzz bench compare lint fmt deps
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -23,7 +23,12 @@ run: build ## build and start the server on its defaults (ARGS='--port 7000' for
 
 test: deps lint ## install what the tests need, and run all of them
 	$(GO) test -tags deep -timeout 10m ./...
-	$(GO) test -race -short -timeout 10m ./db/... ./loop/... ./metrics/...
+	$(GO) test -race -short -timeout 10m ./db/... ./loop/... ./cmd/...
+	$(GO) build -race -tags deep -o bin/redust-race .
+	$(PLAY) REDUST_BIN=$(CURDIR)/bin/redust-race $(GO) test -count=1 -run Redust ./tests/oracle ./tests/random
+	$(PLAY) REDUST_BIN=$(CURDIR)/bin/redust-race REDUST_ARGS='--io-threads 2' $(GO) test -count=1 -run Redust ./tests/oracle ./tests/random
+	CGO_ENABLED=0 $(GO) build -o bin/redust-test .
+	REDUST_BIN=$(CURDIR)/bin/redust-test REDUST_ARGS='--io-threads 2' $(GO) test -count=1 ./tests/torture
 
 oracle: deps ## play the command scripts against a real redis-server and report differences
 	$(GO) test ./tests/oracle -run Oracle -count=1 -oracle

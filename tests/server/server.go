@@ -95,8 +95,13 @@ func Redust(dir string) (string, error) {
 
 // Start runs the binary with the arguments of a Redis server (such as "--maxclients", "10")
 // and returns once it answers PING. Its directory is empty and nothing is saved unless the
-// arguments say otherwise. The error of a server that will not start carries its log.
+// arguments say otherwise. The error of a server that will not start carries its log. A
+// Redust is given the words of $REDUST_ARGS too, so that the same tests run with more
+// threads, say.
 func Start(bin string, args ...string) (*Server, error) {
+	if strings.HasPrefix(filepath.Base(bin), "redust") {
+		args = append(args, strings.Fields(os.Getenv("REDUST_ARGS"))...)
+	}
 	var err error
 	for range 5 {
 		var s *Server
