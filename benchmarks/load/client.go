@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -109,7 +110,11 @@ func connect(to netip.AddrPort, nonblock bool) (fd int, err error) {
 		func() error { return unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv) },
 		func() error { return unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &tv) },
 		func() error {
-			return unix.Connect(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()})
+			err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()})
+			if err == unix.EINTR { // a signal of the runtime's: the connection is still on its way
+				return connected(fd)
+			}
+			return err
 		},
 		func() error { return unix.SetNonblock(fd, nonblock) },
 	} {
@@ -119,6 +124,26 @@ func connect(to netip.AddrPort, nonblock bool) (fd int, err error) {
 		}
 	}
 	return fd, nil
+}
+
+// connected waits for a connection that is being made.
+func connected(fd int) error {
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, int(patience.Milliseconds()))
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return err
+		case n == 0:
+			return unix.ETIMEDOUT
+		default:
+			no, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+			if err == nil && no != 0 {
+				err = syscall.Errno(no)
+			}
+			return err
+		}
+	}
 }
 
 // Close closes all connections.
