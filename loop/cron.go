@@ -37,6 +37,9 @@ func (s *Server) tick() {
 		return
 	}
 	now := s.Cmd.KS.Now()
+	s.setClock()
+	s.Cmd.Stats.LoopUs += s.busyNs / 1000
+	s.busyNs %= 1000
 	s.Cmd.Stats.Sample(s.mono() / 1000)
 	s.Cmd.Tick()
 	s.steer.tick(s, s.tickClients(now))

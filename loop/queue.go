@@ -162,7 +162,7 @@ func (q *queue) run() {
 			work[i] = item{}
 		}
 		s.sendPending()
-		s.Cmd.Stats.LoopUs += (s.mono() - s.Cmd.Mono()) / 1000
+		s.worked()
 	}
 }
 

@@ -65,6 +65,9 @@ type Server struct {
 	order    []*client // by id; may hold some that have gone
 	pending  []*client // have something to send, or are to be closed
 	batch    batch
+	epochUs  int64  // Unix time, microseconds, when the monotonic clock was 0
+	beganAt  int64  // the monotonic clock at the last begin, nanoseconds
+	busyNs   int64  // time spent working that Stats does not have yet
 	scratch  []byte // the replies of the client being served
 	resuming bool
 
@@ -107,6 +110,7 @@ func New(c *cmd.Server, cfg *config.Config, o Options) *Server {
 	s.process.init(o)
 	c.Host = s
 	c.Clock = s.mono
+	s.setClock()
 	s.begin()
 	return s
 }
@@ -121,11 +125,22 @@ func (s *Server) configured() {
 	s.guarded.Store(s.cfg.ProtectedMode && s.cfg.RequirePass == "")
 }
 
-// begin tells the commands the time, before a batch of them.
+// begin tells the commands the time, before a batch of them. Reading the clock is dear
+// beside a small command, so it is read once, and Unix time derived from it.
 func (s *Server) begin() {
-	t := time.Now()
-	s.Cmd.Begin(t.UnixMicro(), int64(t.Sub(s.began)))
+	s.beganAt = s.mono()
+	s.Cmd.Begin(s.epochUs+s.beganAt/1000, s.beganAt)
 }
+
+// setClock finds anew how the monotonic clock and Unix time relate; ten times a second,
+// since somebody may set the latter.
+func (s *Server) setClock() {
+	t := time.Now()
+	s.epochUs = t.UnixMicro() - int64(t.Sub(s.began))/1000
+}
+
+// worked notes the time since begin as spent working.
+func (s *Server) worked() { s.busyNs += s.Cmd.Mono() - s.beganAt }
 
 // now is the wall clock, Unix milliseconds.
 func (s *Server) now() int64 { return time.Now().UnixMilli() }
@@ -343,7 +358,7 @@ func (s *Server) receive(c *client, b []byte) {
 		s.queryOverrun(c)
 	}
 	s.hand(c)
-	st.LoopUs += (s.mono() - s.Cmd.Mono()) / 1000
+	s.worked()
 }
 
 // keepMore puts bytes behind those that wait.
