@@ -30,17 +30,28 @@ import (
 // a second.
 //
 // A collection that starts by itself knows nothing of this. So a round that finds the
-// room nearly used up gives the second processor and collects at once; the runtime's
-// own trigger stands behind it for bursts.
+// room used up gives the second processor and collects at once; the runtime's own
+// trigger stands behind it for bursts.
+//
+// The runtime makes whoever changes a setting wait for a collection that is under way,
+// all of it. The executor must not wait, so it only says what it wants, and a goroutine
+// of this file does it.
 type steering struct {
 	fixed      bool  // several threads: leave all processors on
 	background int   // pieces of background work that are on
-	procs      int   // as set last
 	set        int64 // live heap for which the percentage was set, bytes
-	limit      int64 // memory limit of the runtime, bytes
 	room       int64 // heap that may pass between collections, bytes
-	collecting bool
 	samples    []metrics.Sample
+	want       settings
+	orders     chan settings // the latest wish; capacity 1
+}
+
+// settings is what the executor wants of the runtime.
+type settings struct {
+	procs   int   // 0: leave them alone
+	percent int   // GOGC
+	limit   int64 // GOMEMLIMIT, bytes
+	collect bool  // start a collection
 }
 
 const (
@@ -52,8 +63,9 @@ const (
 
 func (m *steering) start(s *Server) {
 	m.fixed = s.threads > 1 || runtime.NumCPU() == 1
-	m.procs = runtime.GOMAXPROCS(0)
+	m.orders = make(chan settings, 1)
 	m.samples = []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}}
+	go m.run(s.stopped)
 	m.configure(s.cfg)
 	m.tick(s, 0)
 }
@@ -62,19 +74,19 @@ func (m *steering) start(s *Server) {
 // buffers and the collector's own needs. Without one it is most of what the machine or
 // the container has.
 func (m *steering) configure(cfg *config.Config) {
-	limit := int64(math.MaxInt64)
+	if m.orders == nil {
+		return // not started yet
+	}
+	m.want.limit = math.MaxInt64
 	if cfg.MaxMemory > 0 {
-		limit = cfg.MaxMemory + cfg.MaxMemory/4 + 64<<20
+		m.want.limit = cfg.MaxMemory + cfg.MaxMemory/4 + 64<<20
 	} else if total := totalMemory(); total > 0 {
-		limit = total - total/10
+		m.want.limit = total - total/10
 	}
-	if limit != m.limit {
-		m.limit = limit
-		debug.SetMemoryLimit(limit)
-	}
+	m.order()
 }
 
-// tick adapts both settings; active is how many clients sent something since the last.
+// tick adapts the settings; active is how many clients sent something since the last.
 func (m *steering) tick(s *Server, active int) {
 	metrics.Read(m.samples)
 	live, now := int64(m.samples[0].Value.Uint64()), int64(m.samples[1].Value.Uint64())
@@ -83,39 +95,76 @@ func (m *steering) tick(s *Server, active int) {
 		m.set = live
 		m.room = min(max(live/roomShare, roomMin), roomMax)
 		// The runtime's own trigger comes at twice the room, for what we miss.
-		debug.SetGCPercent(int(max(5, 2*m.room*100/max(live, 1<<20))))
+		m.want.percent = int(max(5, 2*m.room*100/max(live, 1<<20)))
 	}
-	if now > live+m.room && !m.collecting && !m.fixed {
-		m.collecting = true
-		s.Background(runtime.GC, func() { m.collecting = false })
+	m.want.collect = now > live+m.room && !m.fixed
+	if !m.fixed {
+		m.want.procs = 1
+		if m.background > 0 || active > 0 && active <= fewActive {
+			m.want.procs = 2
+		}
 	}
-	m.processors(active)
+	m.order()
 }
 
-// processors sets how many there are.
-func (m *steering) processors(active int) {
-	if m.fixed {
-		return
+// order replaces the wish that waits by the present one.
+func (m *steering) order() {
+	select {
+	case <-m.orders:
+	default:
 	}
-	want := 1
-	if m.background > 0 || active > 0 && active <= fewActive {
-		want = 2
+	m.orders <- m.want
+}
+
+// run does what is wanted, and nothing that is so already.
+func (m *steering) run(stopped <-chan struct{}) {
+	var is settings
+	is.procs = runtime.GOMAXPROCS(0)
+	for {
+		var want settings
+		select {
+		case <-stopped:
+			return
+		case want = <-m.orders:
+		}
+		if want.limit != is.limit {
+			debug.SetMemoryLimit(want.limit)
+		}
+		if want.percent != is.percent {
+			debug.SetGCPercent(want.percent)
+		}
+		is.limit, is.percent = want.limit, want.percent
+		if want.collect {
+			is.procs = setProcs(is.procs, 2)
+			runtime.GC()
+		}
+		if want.procs != 0 {
+			is.procs = setProcs(is.procs, want.procs)
+		}
 	}
-	if want != m.procs {
-		m.procs = want
+}
+
+// setProcs changes the number of processors if it is another.
+func setProcs(is, want int) int {
+	if is != want {
 		runtime.GOMAXPROCS(want)
 	}
+	return want
 }
 
 // Background runs work on a goroutine of its own, with a processor of its own, and
 // then done on the executor. It is called on the executor.
 func (s *Server) Background(work, done func()) {
-	s.steer.background++
-	s.steer.processors(0)
+	m := &s.steer
+	m.background++
+	if !m.fixed {
+		m.want.procs = 2
+		m.order()
+	}
 	go func() {
 		work()
 		s.Post(func() {
-			s.steer.background--
+			m.background--
 			done()
 		})
 	}()
