@@ -68,6 +68,7 @@ func run() int {
 	ks := db.New(cfg.Databases, rand.Uint64)
 	table := cmd.NewServer(cfg, ks)
 	table.Random = rand.Uint64
+	table.UserLine = len(start.Users) > 0
 	if err := judge(cfg, start, table.Commands); err != nil {
 		return fatal(err.Error())
 	}
@@ -132,6 +133,12 @@ func (p *process) greet(start *config.Start) {
 	}
 	if p.cfg.AppendOnly {
 		p.log.Warn("WARNING: appendonly is on, but this version has no append only file: the data set is lost when the server ends.")
+	}
+	if p.cfg.MasterHost != "" {
+		p.log.Warn("WARNING: replicaof is set, but this version does not replicate: it starts as a master without data.")
+	}
+	if p.cfg.TLSPort != 0 {
+		p.log.Warn("WARNING: tls-port is set, but this version does not speak TLS: nobody listens on that port.")
 	}
 	p.supervisor.Starting(p.log)
 }
@@ -264,9 +271,9 @@ Examples:
        echo 'maxmemory 128mb' | redust -
 `
 
-// judge applies what the configuration says about commands and users, and refuses what
-// it asks for and this version does not have: a server that goes on without would answer
-// wrongly, or let in whom it must not.
+// judge applies what the configuration says about commands and users, and refuses rules
+// that this version cannot keep: a server that goes on without would let in whom it must
+// not. What is merely absent is warned about, see greet.
 func judge(cfg *config.Config, start *config.Start, table *cmd.Table) error {
 	for _, r := range start.Renames {
 		if err := table.Rename(r.From, r.To); err != nil {
@@ -286,16 +293,8 @@ func judge(cfg *config.Config, start *config.Start, table *cmd.Table) error {
 		}
 		cfg.RequirePass = password
 	}
-	absent := func(what string) error {
-		return &config.FileError{Reason: what + " come with a later version of Redust"}
-	}
-	switch {
-	case cfg.TLSPort != 0:
-		return absent("'tls-port' and TLS connections")
-	case cfg.MasterHost != "":
-		return absent("'replicaof' and replication")
-	case cfg.ACLFile != "":
-		return absent("'aclfile' and ACL users")
+	if cfg.ACLFile != "" {
+		return &config.FileError{Reason: "'aclfile' and ACL users come with a later version of Redust"}
 	}
 	return nil
 }

@@ -314,8 +314,7 @@ func TestRefusedConfiguration(t *testing.T) {
 		{"user default on ~* &* +@all", line1("user default on ~* &* +@all", users)}, // nobody could log in
 		{"user default on ~* &* +@all >a >b", line1("user default on ~* &* +@all >a >b", users)},
 		{"logfile /nonexistent/log", head + "Can't open the log file: No such file or directory\n"},
-		{"tls-port 6380", head + "'tls-port' and TLS connections come with a later version of Redust\n"},
-		{"replicaof 127.0.0.1 6379", head + "'replicaof' and replication come with a later version of Redust\n"},
+		{"aclfile /tmp/users.acl", head + "'aclfile' and ACL users come with a later version of Redust\n"},
 	} {
 		s := spawn(t, nil, r.stdin, "-")
 		if got := s.status(); got != 1 {

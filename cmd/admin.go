@@ -119,8 +119,6 @@ func shutdown(c *Ctx) error {
 	case abort:
 		// A shutdown waits for nothing here, so there is none that could be called off.
 		return ErrNoShutdown
-	case opt.Save:
-		return ErrNoSnapshots
 	}
 	if err := c.Host.Shutdown(opt); err != nil {
 		c.Host.Log(config.LogWarning, "A SHUTDOWN was refused: "+err.Error())

@@ -24,14 +24,14 @@ const defaultUser = "default"
 func authCommands() []*Command {
 	return []*Command{
 		{
-			Name: "auth", Arity: -2, Run: auth,
+			Name: "auth", Arity: -2, Run: auth, Secret: authSecrets,
 			Flags: NoScript | Loading | Stale | Fast | NoAuth | Sentinel | AllowBusy, ACL: acl.Connection,
-			Doc: Doc{Group: "connection", Since: "1.0.0", Complexity: "O(N) where N is the number of passwords defined for the user",
+			Doc: Doc{Group: "connection", Since: "1.0.0", Complexity: "O(1)",
 				Summary: "Shows the password that the server asks for.", Syntax: "[username] password",
 				History: [][2]string{{"6.0.0", "Takes a username."}}},
 		},
 		{
-			Name: "hello", Arity: -1, Run: hello,
+			Name: "hello", Arity: -1, Run: hello, Secret: helloSecrets,
 			Flags: NoScript | Loading | Stale | Fast | NoAuth | Sentinel | AllowBusy, ACL: acl.Connection,
 			Doc: Doc{Group: "connection", Since: "6.0.0", Complexity: "O(1)",
 				Summary: "Chooses the protocol version and tells about the server.",

@@ -89,7 +89,7 @@ func (c *Ctx) fieldOps() (ops []fieldOp, reach int, err error) {
 		}
 		ops = append(ops, op)
 	}
-	c.scratch.fields = ops
+	c.scratch.fields = reusable(ops)
 	return ops, reach, o.Err
 }
 

@@ -282,7 +282,7 @@ func bitOp(c *Ctx) error {
 		longest = max(longest, len(b))
 		srcs = append(srcs, b)
 	}
-	c.scratch.sources = srcs
+	c.scratch.sources = reusable(srcs)
 	defer clear(srcs)
 	if err := c.fits(int64(longest)); err != nil {
 		return err

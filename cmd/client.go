@@ -40,7 +40,7 @@ type Client struct {
 	Out      resp.Writer
 	Flags    ClientFlags
 	Since    int64 // when it connected, Unix milliseconds
-	Active   int64 // when it last sent a request, Unix milliseconds
+	Active   int64 // when it last sent a request or was sent a reply, Unix milliseconds
 	LastCmd  *Command
 	NetIn    int64 // bytes
 	NetOut   int64
@@ -72,7 +72,7 @@ func (cl *Client) Has(f ClientFlags) bool { return cl.Flags&f == f }
 // MemBytes is the memory of the session and its buffers, bytes.
 func (cl *Client) MemBytes() int {
 	const session = 1024
-	n := session + cap(cl.Out.B) + len(cl.Name)
+	n := session + cap(cl.Out.B) + len(cl.Name) + len(cl.LibName) + len(cl.LibVer)
 	if cl.Conn != nil {
 		_, q := cl.Conn.QueryBuffered()
 		n += q + cl.Conn.OutputBuffered()

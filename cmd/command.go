@@ -68,6 +68,10 @@ type Command struct {
 	FindKeys func(args [][]byte, dst []KeyAt) (found []KeyAt, ok bool)
 	Subs     []*Command // a container; Run answers when there is no subcommand, and may be nil
 
+	// Secret tells which arguments must not be shown to others: it calls hide with their
+	// places.
+	Secret func(s *Server, args [][]byte, hide func(i int))
+
 	Parent   *Command
 	FullName string // "client|list"
 	ID       int    // place in the table, for bit sets of commands
@@ -307,6 +311,9 @@ func words(name []byte) (a, b uint64) {
 	for i, ch := range name {
 		if ch-'A' < 26 {
 			ch |= 0x20
+		}
+		if ch == 0 {
+			return 0, 0 // no name; and not to be taken for the end of one
 		}
 		if i < 8 {
 			a |= uint64(ch) << (8 * i)

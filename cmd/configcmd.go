@@ -33,7 +33,7 @@ func configCommands() []*Command {
 					Summary: "Writes the values in force into the configuration file."},
 			},
 			{
-				Name: "set", Arity: -4, Run: configSet, Flags: flags,
+				Name: "set", Arity: -4, Run: configSet, Flags: flags, Secret: configSecrets,
 				Doc: Doc{Group: "server", Since: "2.0.0", Complexity: perParameter,
 					Summary: "Changes directives while the server runs, all or none.", Syntax: "parameter value [parameter value ...]"},
 			},
@@ -96,7 +96,16 @@ func configSet(c *Ctx) error {
 
 // configRewrite waits for the disk, as few and rare bytes as it writes.
 func configRewrite(c *Ctx) error {
-	if err := c.Cfg.RewriteFile(nil); err != nil {
+	var users []string
+	if c.UserLine {
+		// A user line in the file would bring back the password that it names.
+		password := "nopass"
+		if c.Cfg.RequirePass != "" {
+			password = ">" + c.Cfg.RequirePass
+		}
+		users = []string{"user default on " + config.Quote(password) + " ~* &* +@all"}
+	}
+	if err := c.Cfg.RewriteFile(users); err != nil {
 		if err != config.ErrNoFile {
 			c.Host.Log(config.LogWarning, "The configuration file was not rewritten: "+err.Error())
 		}

@@ -20,7 +20,6 @@ type Ctx struct {
 	Out    *resp.Writer
 
 	owned bool // Args are buffers of their own, not parts of a query buffer
-	dirty bool
 	opts  Opts
 }
 
@@ -102,7 +101,6 @@ func (c *Ctx) StringForWrite(i int) (db.Item, error) {
 // changed, after the change.
 func (c *Ctx) Changed(d *db.DB, key []byte, event string) {
 	c.Server.Dirty++
-	c.dirty = true
 	if c.OnChange != nil {
 		c.OnChange(d, key, event)
 	}

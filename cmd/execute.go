@@ -54,16 +54,19 @@ func sameName(a, b []byte) bool { return string(a) == string(b) }
 // Begin tells the time before a batch of requests: Unix microseconds, and the monotonic
 // nanoseconds from which the first command's duration counts.
 func (s *Server) Begin(unixUs, mono int64) {
-	s.unixUs = unixUs
+	s.unixUs, s.epochUs = unixUs, unixUs-mono/1000
 	s.KS.SetNow(unixUs / 1000)
 	s.mono = mono
 }
+
+// Restart makes the next command's duration count from now: what came before was not its
+// doing.
+func (s *Server) Restart() { s.mono = s.Clock() }
 
 // Execute runs one request of a client, after Prepare and Begin.
 func (s *Server) Execute(cl *Client, r *Request) Outcome {
 	c := &s.ctx
 	c.Client, c.Cmd, c.Args, c.DB, c.Out, c.owned = cl, r.Cmd, r.Args, cl.DB, &cl.Out, r.Owned
-	c.dirty = false
 	mark := cl.Out.Mark()
 
 	if err := s.gate(c); err != nil {
@@ -94,7 +97,7 @@ func (s *Server) refuse(c *Ctx, mark resp.Mark, err error) Outcome {
 		cl.Flags |= ClientPostponed
 		return Postponed
 	case errAttack:
-		s.Host.Log(config.LogWarning, "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection from "+cl.Addr+" aborted.")
+		s.Host.Log(config.LogWarning, "Possible SECURITY ATTACK detected. A client speaks HTTP, as a browser does that was talked into it. Closed: "+cl.Addr)
 		cl.closeNow()
 		return Done
 	}
@@ -103,6 +106,7 @@ func (s *Server) refuse(c *Ctx, mark resp.Mark, err error) Outcome {
 	}
 	s.Fail(&cl.Out, err)
 	s.settle(cl, mark)
+	s.Restart()
 	return Done
 }
 
@@ -121,7 +125,7 @@ func (s *Server) Fail(out *resp.Writer, err error) {
 func (s *Server) CountError(text string) {
 	s.Stats.ErrorReplies++
 	if s.Errors.Add(text) {
-		s.Host.Log(config.LogWarning, "Errorstats stopped adding new errors because the number of errors reached the limit. Reset with CONFIG RESETSTAT.")
+		s.Host.Log(config.LogWarning, "There are too many kinds of errors: new ones are no longer counted in errorstats until CONFIG RESETSTAT.")
 	}
 }
 
@@ -130,6 +134,10 @@ func (s *Server) account(c *Ctx) {
 	end := s.Clock()
 	ns := end - s.mono
 	s.mono = end
+	// Time goes on within a batch, too.
+	s.unixUs = s.epochUs + end/1000
+	s.KS.SetNow(s.unixUs / 1000)
+	s.commandNs += ns
 	c.Cmd.Stats.Record(ns, s.Cfg.LatencyTracking)
 	s.Stats.Commands++
 	c.Client.Calls++
@@ -161,7 +169,7 @@ const (
 	errAttack   resp.Error = "attack"
 )
 
-// gate asks, in Redis's order, whether a command may run.
+// gate asks whether a command may run.
 func (s *Server) gate(c *Ctx) error {
 	cmd, cl := c.Cmd, c.Client
 	if cmd == nil {
@@ -171,9 +179,6 @@ func (s *Server) gate(c *Ctx) error {
 		return errUnknown(c.Args)
 	}
 	if n := len(c.Args); cmd.Arity > 0 && n != cmd.Arity || n < -cmd.Arity {
-		if cmd.subs != nil && cmd.Run == nil && n > 1 {
-			return errUnknownSub(cmd, c.Args[1])
-		}
 		return errArity(cmd.FullName)
 	}
 	if cmd.Run == nil {

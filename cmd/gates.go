@@ -5,6 +5,7 @@ import (
 
 	"redust/config"
 	"redust/db"
+	"redust/metrics"
 )
 
 // protected refuses DEBUG, the one command that is flagged so, unless the configuration
@@ -59,36 +60,68 @@ func (s *Server) postpones(cmd *Command) bool {
 
 // logSlow enters the command just run in the slow log. Passwords do not go in.
 func (s *Server) logSlow(c *Ctx, ns int64) {
-	args := c.Args
-	if c.Cmd.FullName == "auth" || c.Cmd.FullName == "hello" || c.Cmd.FullName == "config|set" {
-		args = s.redacted(c)
-	}
-	s.SlowLog.Add(s.KS.Now()/1000, ns/1000, args, c.Client.Addr, c.Client.Name)
+	s.SlowLog.Add(s.KS.Now()/1000, ns/1000, s.redacted(c), c.Client.Addr, c.Client.Name)
 }
 
-// redacted copies the arguments with what may be secret left out.
+// redacted is the arguments with what may be secret left out.
 func (s *Server) redacted(c *Ctx) [][]byte {
-	out := append([][]byte(nil), c.Args...)
-	hidden := []byte("(redacted)")
-	for i := range out {
-		switch {
-		case c.Cmd.Name == "auth" && i > 0:
-			out[i] = hidden
-		case c.Cmd.Name == "hello" && i > 2 && fold(out[i-2], "AUTH"):
-			out[i-1], out[i] = hidden, hidden
-		case c.Cmd.FullName == "config|set" && i > 2 && i%2 == 1 && s.Cfg.Sensitive(string(lower(out[i-1]))):
-			out[i] = hidden
-		}
+	if c.Cmd.Secret == nil {
+		return c.Args
 	}
+	out := append([][]byte(nil), c.Args...)
+	c.Cmd.Secret(s, out, func(i int) {
+		if i < len(out) {
+			out[i] = []byte("(redacted)")
+		}
+	})
 	return out
 }
 
+// authSecrets hides all that AUTH is told.
+func authSecrets(_ *Server, args [][]byte, hide func(int)) {
+	for i := range args[1:] {
+		hide(1 + i)
+	}
+}
+
+// helloSecrets hides user and password in HELLO's options.
+func helloSecrets(_ *Server, args [][]byte, hide func(int)) {
+	for i := 2; i < len(args); {
+		switch {
+		case fold(args[i], "AUTH"):
+			hide(i + 1)
+			hide(i + 2)
+			i += 3
+		case fold(args[i], "SETNAME"):
+			i += 2
+		default:
+			i++
+		}
+	}
+}
+
+// configSecrets hides the values of directives that are secrets.
+func configSecrets(s *Server, args [][]byte, hide func(int)) {
+	for i := 3; i < len(args); i += 2 {
+		if s.Cfg.Sensitive(string(lower(args[i-1]))) {
+			hide(i)
+		}
+	}
+}
+
 func (s *Server) logLatency(c *Ctx, ns int64) {
-	event := "command"
+	event := metrics.EventCommand
 	if c.Cmd.Flags&Fast != 0 {
-		event = "fast-command"
+		event = metrics.EventFastCommand
 	}
 	s.Latency.Observe(event, s.KS.Now()/1000, ns/1e6)
+}
+
+// Slice notes the time that one slice of background work took, for the latency monitor.
+func (s *Server) Slice(event string, ns int64) {
+	if s.latencyNs > 0 && ns >= s.latencyNs {
+		s.Latency.Observe(event, s.KS.Now()/1000, ns/1e6)
+	}
 }
 
 // evictSlice is how many keys one command, or one tick, evicts at most: about a
@@ -100,13 +133,20 @@ const evictSlice = 500
 func (s *Server) makeRoom() bool {
 	limit := s.Cfg.MaxMemory
 	fits := func() bool { return s.UsedMemory() <= limit }
-	return fits() || s.KS.Evict(s.eviction(), evictSlice, fits) != db.Full
+	if fits() || s.KS.Paused || s.KS.Frozen { // a paused data set loses no keys
+		return true
+	}
+	from := s.Clock()
+	room := s.KS.Evict(s.eviction(), evictSlice, fits)
+	s.Slice(metrics.EventEvictionCycle, s.Clock()-from)
+	return room != db.Full
 }
 
 // eviction translates the policy for the keyspace.
 func (s *Server) eviction() db.Eviction {
 	p := s.Cfg.MaxMemoryPolicy
-	e := db.Eviction{Timed: !p.AllKeys()}
+	// A page is some 45 keys; with the default of 5 samples two of them are looked at.
+	e := db.Eviction{Timed: !p.AllKeys(), Pages: (s.Cfg.MaxMemorySamples + 1) / 3}
 	switch p {
 	case config.VolatileLRU, config.AllKeysLRU, config.VolatileLFU, config.AllKeysLFU:
 		e.By = db.ByAccess

@@ -301,7 +301,6 @@ func flushMode(c *Ctx) error {
 // each of them; the dirty count rises by their number.
 func (c *Ctx) Flushed(n int) {
 	c.Server.Dirty += int64(n)
-	c.dirty = true
 }
 
 // swapDB exchanges contents; clients stay at the index they selected.
@@ -320,7 +319,6 @@ func swapDB(c *Ctx) error {
 	}
 	c.KS.Swap(c.KS.DB(int(a)), c.KS.DB(int(b)))
 	c.Server.Dirty++
-	c.dirty = true
 	c.Out.OK()
 	return nil
 }

@@ -119,7 +119,7 @@ func pfAdd(c *Ctx) error {
 				updated++
 			}
 		}
-		c.scratch.hll = b
+		c.scratch.hll = reusable(b)
 		if updated > 0 {
 			hll.Invalidate(b)
 			if err := c.keepHLL(key, had, b); err != nil {
@@ -232,7 +232,7 @@ func pfMerge(c *Ctx) error {
 	if b, err = r.Store(b, dense, int(c.Cfg.HLLSparseMaxBytes)); err != nil {
 		return errHLL(err)
 	}
-	c.scratch.hll = b
+	c.scratch.hll = reusable(b)
 	if err := c.keepHLL(key, had, b); err != nil {
 		return err
 	}

@@ -212,7 +212,6 @@ func (s *Server) infoListeners(r *report) {
 	if s.Cfg.UnixSocket != "" {
 		r.str("listener1", "name=unix,bind="+s.Cfg.UnixSocket)
 	}
-	tcp("listener2", "tls", s.Cfg.TLSPort)
 }
 
 func (s *Server) infoCPU(r *report) {

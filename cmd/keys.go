@@ -87,7 +87,7 @@ func setKeys(args [][]byte, dst []KeyAt) ([]KeyAt, bool) {
 	}
 	flags := OW | Update
 	for _, a := range args[3:] {
-		if fold(a, "GET") {
+		if fold(a, "GET") || fold(a, "IFEQ") {
 			flags = RW | Access | Update
 		}
 	}

@@ -41,11 +41,7 @@ func monitor(c *Ctx) error {
 
 // feedMonitors shows a command to the clients that follow MONITOR.
 func (s *Server) feedMonitors(c *Ctx) {
-	args := c.Args
-	if c.Cmd.Flags&NoAuth != 0 { // those are the commands that passwords are sent in
-		args = s.redacted(c)
-	}
-	line := appendMonitorLine(make([]byte, 0, 256), s.unixUs, c.Client, args)
+	line := appendMonitorLine(make([]byte, 0, 256), s.unixUs, c.Client, s.redacted(c))
 	for _, m := range s.monitors {
 		if m.Flags&(ClientReplyOff|ClientReplySkip|clientKilled) != 0 {
 			continue

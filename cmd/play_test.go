@@ -178,7 +178,7 @@ func (h *harness) pass(ms int64) {
 		h.nowMs += step
 		h.mono += step * 1e6
 		h.Begin(h.nowMs*1000, h.mono)
-		for h.ActiveExpire && h.KS.Expire() {
+		for h.ActiveExpire && h.KS.Expire(1) {
 		}
 		h.offerAgain()
 	}

@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"math"
+
 	"redust/config"
 	"redust/db"
 	"redust/metrics"
@@ -75,6 +77,7 @@ type Server struct {
 	// OnChange, if set, is told of each change to a key. The key is borrowed.
 	OnChange func(d *db.DB, key []byte, event string)
 
+	UserLine      bool  // the configuration file declares the user default
 	Dirty         int64 // changes since the last save
 	LastSave      int64 // Unix seconds
 	ActiveExpire  bool  // cleared by DEBUG SET-ACTIVE-EXPIRE 0
@@ -86,6 +89,8 @@ type Server struct {
 	ctx       Ctx
 	mono      int64
 	unixUs    int64
+	commandNs int64 // time in commands that Stats does not have yet
+	epochUs   int64 // Unix microseconds when the monotonic clock was 0
 	slowNs    int64
 	latencyNs int64
 	touched   uint64
@@ -104,8 +109,22 @@ type Server struct {
 func NewServer(cfg *config.Config, ks *db.Keyspace) *Server {
 	s := &Server{KS: ks, Commands: NewTable(), Cfg: cfg, ActiveExpire: true}
 	s.ctx.Server = s
+	ks.Hooks = db.Hooks{
+		Expired: func(d *db.DB, key []byte, lateMs int64) {
+			s.Stats.ExpireLag.Record(lateMs)
+			s.changedByItself(d, key, "expired")
+		},
+		Evicted: func(d *db.DB, key []byte) { s.changedByItself(d, key, "evicted") },
+	}
 	s.Configured()
 	return s
+}
+
+// changedByItself reports a key that went without a command's doing.
+func (s *Server) changedByItself(d *db.DB, key []byte, event string) {
+	if s.OnChange != nil {
+		s.OnChange(d, key, event)
+	}
 }
 
 // Configured takes over the directives that commands keep in a form of their own; it
@@ -114,7 +133,7 @@ func (s *Server) Configured() {
 	c := s.Cfg
 	s.slowNs = c.SlowLogSlowerThan
 	if s.slowNs > 0 {
-		s.slowNs *= 1000
+		s.slowNs = min(s.slowNs, math.MaxInt64/1000) * 1000
 	}
 	s.SlowLog.SlowerThanUs = c.SlowLogSlowerThan
 	s.SlowLog.SetMaxLen(int(c.SlowLogMaxLen))

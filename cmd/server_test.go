@@ -221,7 +221,7 @@ func TestShutdown(t *testing.T) {
 	}{
 		{"SHUTDOWN", "", &ShutdownOptions{}},
 		{"SHUTDOWN nosave NOW force", "", &ShutdownOptions{NoSave: true, Now: true, Force: true}},
-		{"SHUTDOWN SAVE", "-" + string(ErrNoSnapshots) + "\r\n", nil},
+		{"SHUTDOWN SAVE FORCE", "", &ShutdownOptions{Save: true, Force: true}},
 		{"SHUTDOWN ABORT", "-ERR No shutdown in progress.\r\n", nil},
 		{"SHUTDOWN NOW ABORT", "-ERR syntax error\r\n", nil},
 	} {

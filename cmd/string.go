@@ -128,6 +128,15 @@ type scratch struct {
 	merged  *hll.Registers
 }
 
+// reusable returns a scratch buffer, or nothing if one request has made it large.
+func reusable[T any](buf []T) []T {
+	const most = 64 << 10
+	if cap(buf) > most {
+		return nil
+	}
+	return buf
+}
+
 // peekString looks up the string under argument i and leaves no trace: the change that
 // follows will count as the access. A value of another type is an error, none is not.
 func (c *Ctx) peekString(i int) (db.Item, error) {
@@ -196,8 +205,12 @@ func get(c *Ctx) error {
 
 // mget replies the strings in the order of the keys; nil for what is no string.
 func mget(c *Ctx) error {
+	mark := c.Out.Mark()
 	c.Out.Array(c.Argc() - 1)
 	for _, key := range c.Args[1:] {
+		if c.replyFull(mark) {
+			return ErrReplyLimit
+		}
 		it := c.DB.Get(key)
 		if !it.OK() || it.Type() != db.String {
 			c.Out.Null()

@@ -30,7 +30,7 @@ func TestStringEvents(t *testing.T) {
 		{"DELIFEQ a 3", "del a", 1},
 		{"DELIFEQ a 3", "", 0},
 		{"SET a 1 PXAT 1", "set a,expire a", 1},
-		{"GET a", "", 0},
+		{"GET a", "expired a", 0},
 		{"SET a 1", "set a", 1},
 		{"GETEX a PXAT 1", "del a", 1},
 		{"PFADD h", "pfadd h", 1},

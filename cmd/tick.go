@@ -6,6 +6,9 @@ func (s *Server) Tick() {
 	if s.pausedUntil != 0 && s.KS.Now() >= s.pausedUntil {
 		s.Unpause()
 	}
+	s.Stats.LoopCommandUs += s.commandNs / 1000
+	s.commandNs %= 1000
+	s.KS.Tidy()
 	if s.Cfg.MaxMemory > 0 {
 		s.makeRoom() // what CONFIG SET maxmemory asks for, though nobody writes
 	}

@@ -71,6 +71,11 @@ func (v bindValue) set(args []string, _ bool) error {
 	if len(args) == 1 && args[0] == "" {
 		args = nil
 	}
+	for _, a := range args {
+		if a == "" || a == "-" { // would be every address there is
+			return refusal("Invalid bind address.")
+		}
+	}
 	*v.p = append([]string(nil), args...)
 	return nil
 }

@@ -119,7 +119,7 @@ func FuzzDB(f *testing.F) {
 			case 7:
 				now += int64(next())
 				k.SetNow(now)
-				for k.Expire() {
+				for k.Expire(1) {
 				}
 				for key, e := range m {
 					if e.at != 0 && e.at <= now {
@@ -202,7 +202,7 @@ func TestExpiryOnTime(t *testing.T) {
 			t.Fatalf("nothing more to do before %d, and %d keys left", at-start, d.Timed())
 		}
 		k.SetNow(at)
-		for k.Expire() {
+		for k.Expire(1) {
 		}
 	}
 	if late != 0 || k.Stats.Expired != 50000 {
@@ -223,8 +223,9 @@ func TestWheelDoesNotGrow(t *testing.T) {
 		if i%10 == 0 {
 			now++
 			k.SetNow(now)
-			for k.Expire() {
+			for k.Expire(1) {
 			}
+			k.Tidy()
 		}
 	}
 	if n := d.w.Len(); n > 4096 {
@@ -243,12 +244,12 @@ func TestSwapAndFlush(t *testing.T) {
 	}
 	a.SetString([]byte("later"), nil, Plain, start+20)
 	k.SetNow(start + 15)
-	k.Expire()
+	k.Expire(1)
 	if b.Len() != 0 || k.Stats.Expired != 1 {
 		t.Error("a deadline did not move with its database")
 	}
 	k.SetNow(start + 25)
-	k.Expire()
+	k.Expire(1)
 	if a.Len() != 1 {
 		t.Error("a deadline set after the exchange did not hold")
 	}
@@ -263,12 +264,12 @@ func TestFrozen(t *testing.T) {
 	d.SetString([]byte("a"), []byte("1"), Plain, start+5)
 	k.Frozen = true
 	k.SetNow(start + 10)
-	k.Expire()
+	k.Expire(1)
 	if d.Has([]byte("a")) || d.Len() != 1 {
 		t.Error("a replica hides expired keys and keeps them")
 	}
 	k.Frozen = false
-	k.Expire()
+	k.Expire(1)
 	if d.Len() != 0 {
 		t.Error("once no replica, it expires them")
 	}

@@ -6,6 +6,7 @@ import "redust/db/table"
 type Eviction struct {
 	By    Order
 	Timed bool // only keys that have a deadline
+	Pages int  // how many random pages a key is chosen from; at least 1
 }
 
 // Order is the order in which keys are evicted.
@@ -34,7 +35,7 @@ const (
 //
 // A key is chosen from whole pages: one random page is some 45 candidates in one warm
 // block of memory, a better sample than a few keys drawn from all over. What makes a
-// page worth a visit is found by looking at a second one: of two random pages the worse
+// page worth a visit is found by looking at others: of Pages random pages the worst
 // candidate goes.
 func (k *Keyspace) Evict(e Eviction, slice int, enough func() bool) Room {
 	if e.By == Nothing {
@@ -60,7 +61,7 @@ type candidate struct {
 
 func (k *Keyspace) evictOne(e Eviction) bool {
 	var best candidate
-	for range 2 {
+	for range max(1, e.Pages) {
 		d := k.weighted(e.Timed)
 		if d == nil {
 			return false
@@ -68,18 +69,8 @@ func (k *Keyspace) evictOne(e Eviction) bool {
 		k.sample(d, e, &best)
 	}
 	if best.d == nil {
-		// Keys that may go are rare: take the first that a walk meets.
-		for _, d := range k.dbs {
-			d.Each(func(it Item) bool {
-				if !e.Timed || it.ExpireAt() != 0 {
-					best = candidate{d: d, key: it.Key()}
-				}
-				return best.d == nil
-			})
-			if best.d != nil {
-				break
-			}
-		}
+		// Keys that may go are rare: take the first after a random place.
+		best = k.firstAfter(k.rnd(), e)
 	}
 	if best.d == nil {
 		return false
@@ -91,7 +82,33 @@ func (k *Keyspace) evictOne(e Eviction) bool {
 	if f := k.Hooks.Evicted; f != nil {
 		f(best.d, key)
 	}
+	k.shed()
 	return true
+}
+
+// firstAfter finds a key that may go by walking from the place of a hash, once around
+// every database.
+func (k *Keyspace) firstAfter(hash uint64, e Eviction) (best candidate) {
+	for _, d := range k.dbs {
+		if e.Timed && d.t.Timed() == 0 {
+			continue
+		}
+		cursor := hash >> 1
+		for wraps := 0; wraps < 2 && best.d == nil; {
+			cursor = d.t.Scan(cursor, func(r table.Ref) {
+				if !e.Timed || r.Deadline() != 0 {
+					best = candidate{d: d, key: r.Key()}
+				}
+			})
+			if cursor == 0 {
+				wraps++
+			}
+		}
+		if best.d != nil {
+			break
+		}
+	}
+	return best
 }
 
 // weighted draws a database by the number of its keys that may go.

@@ -6,27 +6,40 @@ import (
 	"redust/db/wheel"
 )
 
-// SliceKeys bounds how many appointments one call of Expire serves; each is a page of
-// at most 64 keys. It is about a millisecond of work in a table that is not in the
-// caches.
+// SliceKeys is after how many keys one call of Expire ends, in all databases together and
+// give or take a page: about a millisecond of work in a table that is not in the caches.
 const SliceKeys = 1000
 
 // Expire removes keys whose deadline has passed, in order of their deadlines, and
 // tells whether more is due: one slice is done, and others may work before the next.
-func (k *Keyspace) Expire() (more bool) {
+// effort, 1 to 10, makes slices longer.
+func (k *Keyspace) Expire(effort int) (more bool) {
 	if k.Frozen || k.Paused {
 		return false
 	}
+	until := k.Stats.Expired + int64(SliceKeys*effort)
 	for _, d := range k.dbs {
-		if !d.expireSlice() {
-			more = true
+		for !d.expireSome() {
+			if k.Stats.Expired >= until {
+				k.Stats.TimeCapReached++
+				return true // NextExpiry stays: it is past
+			}
 		}
 	}
-	if more {
-		k.Stats.TimeCapReached++
-	}
 	k.soonest = k.expiryAfter()
-	return more
+	return false
+}
+
+// Tidy forgets appointments that nobody will keep, a slice of them. A page whose earliest
+// deadline moved leaves one behind each time; such are few, unless somebody makes a
+// point of it.
+func (k *Keyspace) Tidy() {
+	for _, d := range k.dbs {
+		pages := min(d.t.Timed(), d.t.Len()/16+1)
+		if d.sweep > 0 || d.w.Len() > 2*pages+1024 {
+			d.sweep = d.w.Sweep(d.sweep, 4*SliceKeys, func(r wheel.Ref) bool { return d.t.Armed(r.ID, r.At) })
+		}
+	}
 }
 
 // NextExpiry is the time at which Expire may next have something to do, Unix
@@ -45,17 +58,13 @@ func (k *Keyspace) expiryAfter() int64 {
 	return at
 }
 
-func (d *DB) expireSlice() bool {
+// expireSome keeps a few appointments, and reports whether all that were due are kept.
+func (d *DB) expireSome() bool {
 	if at, ok := d.w.Next(); !ok || at > d.k.now {
 		return true
 	}
-	done := d.w.Advance(d.k.now, SliceKeys, func(r wheel.Ref) { d.visit(r) })
-	// A page whose earliest deadline moved leaves an appointment behind that nobody
-	// will keep. Such are few; should they become many, look for them.
-	if live := d.t.Timed(); d.sweep > 0 || d.w.Len() > 2*live+1024 {
-		d.sweep = d.w.Sweep(d.sweep, SliceKeys, func(r wheel.Ref) bool { return d.t.Armed(r.ID, r.At) })
-	}
-	return done
+	const few = 16 // of up to 64 keys each
+	return d.w.Advance(d.k.now, few, func(r wheel.Ref) { d.visit(r) })
 }
 
 // visit removes what is due in the page that made the appointment.
@@ -78,4 +87,15 @@ func (d *DB) visit(r wheel.Ref) {
 		}
 	}
 	d.t.Rearm(r.ID, k.now+1)
+	k.shed()
 }
+
+// shed gives up scratch memory that one large key has made large.
+func (k *Keyspace) shed() {
+	if cap(k.size) > keepScratch {
+		k.size, k.due = nil, nil
+	}
+}
+
+// keepScratch is how much scratch memory is kept, bytes.
+const keepScratch = 64 << 10

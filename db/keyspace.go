@@ -16,8 +16,8 @@
 // memory for every number below 10^8.
 //
 // Expiry. A key past its deadline does not exist for any command, at once: lookups
-// compare. The wheel reclaims it within a slice of at most SliceKeys keys, in order of
-// deadlines. Whoever removes an expired key tells Hooks.Expired.
+// compare. The wheel reclaims it, in order of deadlines, in slices of some SliceKeys keys.
+// Whoever removes an expired key tells Hooks.Expired.
 //
 // Snapshots are views of the tables, see db/table; View takes them all at one moment.
 package db
@@ -113,10 +113,10 @@ func (k *Keyspace) DB(i int) *DB { return k.dbs[i] }
 // DBs is the number of databases.
 func (k *Keyspace) DBs() int { return len(k.dbs) }
 
-// SetNow tells the time, Unix milliseconds, that holds until the next call. Time never
-// runs backwards here: an earlier now is taken for the last one.
+// SetNow tells the time, Unix milliseconds, that holds until the next call. It may go
+// back, if somebody sets the machine's clock: deadlines are times of that clock.
 func (k *Keyspace) SetNow(ms int64) {
-	if ms > k.now {
+	if ms != k.now {
 		k.now = ms
 		k.Access.setNow(ms)
 	}

@@ -23,11 +23,12 @@ type client struct {
 	orphan  *orphan
 	watched bool // the outlet knows the connection; the reactor's
 
-	held    []held // requests that wait: the client is paused, and what came after
-	handed  bool   // in s.pending: has replies to send, or is to be closed
-	closing bool   // is to be closed
-	soon    bool   // but only after its replies are out
-	gone    bool   // is closed
+	held      []held // requests that wait: the client is paused, and what came after
+	heldBytes int    // what they take
+	handed    bool   // in s.pending: has replies to send, or is to be closed
+	closing   bool   // is to be closed
+	soon      bool   // but only after its replies are out
+	gone      bool   // is closed
 
 	waiting  atomic.Int64 // bytes of input not yet cut into requests
 	memory   atomic.Int64 // bytes held for it
@@ -36,6 +37,7 @@ type client struct {
 	draining atomic.Bool  // is to be closed when unsent is 0
 	received atomic.Int64 // bytes read since the executor looked
 	authed   atomic.Bool  // as the executor last knew
+	ahead    atomic.Int64 // parcels that the executor has not run yet
 	shut     atomic.Bool  // the connection is closed
 }
 
@@ -46,8 +48,27 @@ type held struct {
 	err  error // a protocol error after them
 }
 
+// hold keeps requests for later.
+func (c *client) hold(h held) {
+	c.held = append(c.held, h)
+	c.heldBytes += size(h.reqs)
+}
+
+// size is the length of the requests' arguments, bytes.
+func size(reqs []cmd.Request) int {
+	n := 0
+	for i := range reqs {
+		for _, a := range reqs[i].Args {
+			n += len(a) + 24
+		}
+	}
+	return n
+}
+
 // QueryBuffered implements cmd.Conn.
-func (c *client) QueryBuffered() (int, int) { return int(c.waiting.Load()), int(c.memory.Load()) }
+func (c *client) QueryBuffered() (int, int) {
+	return int(c.waiting.Load()) + c.heldBytes, int(c.memory.Load()) + c.heldBytes
+}
 
 // OutputBuffered implements cmd.Conn.
 func (c *client) OutputBuffered() int { return int(c.unsent.Load() + c.inFlight.Load()) }
@@ -57,10 +78,10 @@ func (c *client) Send() { c.s.hand(c) }
 
 // Close implements cmd.Conn.
 func (c *client) Close(soon bool) {
-	c.closing = true
-	c.soon = c.soon || soon
-	if !soon {
-		c.soon = false
+	if c.closing {
+		c.soon = c.soon && soon // it never gets softer
+	} else {
+		c.closing, c.soon = true, soon
 	}
 	c.s.hand(c)
 }
@@ -80,6 +101,8 @@ const (
 	// batchSize is how many requests are cut before they are run: as many as one
 	// round of touching ahead looks after.
 	batchSize = 16
+	// keepArgs is the longest list of arguments whose memory is kept for the next batch.
+	keepArgs = 4096
 	// keepRest is the largest buffer that is kept for the next torn request, bytes.
 	keepRest = 32 << 10
 )
@@ -94,6 +117,9 @@ type batch struct {
 
 func (b *batch) reset() {
 	clear(b.reqs)
+	if cap(b.argv) > keepArgs {
+		b.argv = nil
+	}
 	b.reqs, b.ends, b.argv, b.err = b.reqs[:0], b.ends[:0], b.argv[:0], nil
 }
 

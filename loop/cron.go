@@ -6,14 +6,17 @@ import (
 	"time"
 
 	"redust/cmd"
+	"redust/metrics"
 )
 
-// everyMs is the time between two rounds of cron, milliseconds.
-const everyMs = 100
+// everyMs is the time between two rounds of cron, milliseconds: at most 100, however low
+// hz is.
+func (s *Server) everyMs() int64 { return min(1000/int64(s.cfg.Hz), 100) }
 
 // cron posts the work that is done every so often: speeds, idle clients, memory.
 func (s *Server) cron() {
-	t := time.NewTicker(everyMs * time.Millisecond)
+	const startMs = 100
+	t := time.NewTicker(startMs * time.Millisecond)
 	defer t.Stop()
 	var waiting atomic.Bool
 	for {
@@ -26,6 +29,7 @@ func (s *Server) cron() {
 			s.Post(func() {
 				waiting.Store(false)
 				s.tick()
+				t.Reset(time.Duration(s.everyMs()) * time.Millisecond)
 			})
 		}
 	}
@@ -51,15 +55,16 @@ func (s *Server) tick() {
 func (s *Server) tickClients(now int64) (active int) {
 	idleMs := int64(s.cfg.Timeout) * 1000
 	var bytes int64
+	s.compact()
 	for _, c := range s.order {
 		if c.gone {
 			continue
 		}
 		bytes += int64(c.MemBytes())
-		if now-c.Active <= everyMs {
+		if now-c.Active <= s.everyMs() {
 			active++
 		}
-		if c.closing {
+		if c.closing && !c.soon {
 			s.hand(c)
 			continue
 		}
@@ -72,6 +77,22 @@ func (s *Server) tickClients(now int64) (active int) {
 	s.Cmd.ClientsMemory = bytes
 	s.Cmd.EvictClients()
 	return active
+}
+
+// compact forgets clients that have gone. It is done here alone, where nobody walks over
+// the list.
+func (s *Server) compact() {
+	if len(s.order) == len(s.clients) {
+		return
+	}
+	kept := s.order[:0]
+	for _, c := range s.order {
+		if !c.gone {
+			kept = append(kept, c)
+		}
+	}
+	clear(s.order[len(kept):])
+	s.order = kept
 }
 
 // expiryTimer wakes the executor when the next key reaches its deadline.
@@ -88,12 +109,14 @@ func (e *expiryTimer) start(s *Server) {
 // schedule sets the timer to the next deadline if that is earlier than what it is set
 // to; on the executor, after each batch.
 func (s *Server) schedule() {
-	at := s.Cmd.KS.NextExpiry()
-	if at >= s.expiry.at || !s.Cmd.ActiveExpire {
+	ks := s.Cmd.KS
+	at := ks.NextExpiry()
+	if at >= s.expiry.at || !s.Cmd.ActiveExpire || ks.Paused || ks.Frozen {
 		return
 	}
+	const farMs = 3_600_000 // a deadline may lie beyond what a Duration holds
 	s.expiry.at = at
-	s.expiry.timer.Reset(time.Duration(max(at-s.now(), 0)) * time.Millisecond)
+	s.expiry.timer.Reset(time.Duration(min(max(at-s.now(), 0), farMs)) * time.Millisecond)
 }
 
 // expireNow removes a slice of what is due; the rest waits until others have had their
@@ -104,11 +127,15 @@ func (s *Server) expireNow() {
 		return
 	}
 	from := s.mono()
-	s.Cmd.KS.SetNow(s.now())
-	if s.Cmd.KS.Expire() {
-		s.Post(s.expireNow)
+	more := s.Cmd.KS.Expire(s.cfg.ActiveExpireEffort)
+	took := s.mono() - from
+	s.Cmd.Stats.ExpireCycleUs += took / 1000
+	s.Cmd.Slice(metrics.EventExpireCycle, took)
+	if more {
+		// Through the timer: what a task posts, gnet runs before it looks at a socket.
+		s.expiry.at = s.Cmd.KS.Now()
+		s.expiry.timer.Reset(0)
 	} else {
 		s.schedule()
 	}
-	s.Cmd.Stats.ExpireCycleUs += (s.mono() - from) / 1000
 }

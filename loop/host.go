@@ -85,25 +85,30 @@ func (s *Server) Resume() {
 // resume runs what a client's pause held back.
 func (s *Server) resume(c *client) {
 	waiting := c.held
-	c.held = nil
+	c.held, c.heldBytes = nil, 0
 	c.Flags &^= cmd.ClientPostponed
 	for i, h := range waiting {
-		s.Cmd.Prepare(c.DB, h.reqs)
-		for j := range h.reqs {
-			if s.Cmd.Execute(c.Client, &h.reqs[j]) == cmd.Postponed {
-				h.reqs = h.reqs[j:]
-				c.held = append(append(c.held, h), waiting[i+1:]...)
-				return
+		ran := s.runAll(c, h.reqs)
+		if c.closing || c.gone {
+			break
+		}
+		if ran < len(h.reqs) {
+			h.reqs = h.reqs[ran:]
+			c.hold(h)
+			for _, later := range waiting[i+1:] {
+				c.hold(later)
 			}
+			break
 		}
 		if h.err != nil {
 			s.protocolError(c, h.err)
+			break
 		}
 	}
-	if s.queue == nil && !c.closing {
-		b := c.input.rest
-		s.consume(c, b)
+	if s.queue == nil && !c.stopped() {
+		s.consume(c, c.input.rest)
 		c.noteInput()
 	}
+	c.authed.Store(c.Flags&cmd.ClientAuthed != 0)
 	s.hand(c)
 }

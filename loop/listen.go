@@ -23,6 +23,7 @@ import (
 type listeners struct {
 	mu   sync.Mutex
 	tcp  []net.Listener
+	port int // of tcp
 	unix net.Listener
 }
 
@@ -39,7 +40,7 @@ func (l *listeners) open(cfg *config.Config) error {
 		}
 		return err
 	}
-	l.tcp, l.unix = tcp, u
+	l.tcp, l.unix, l.port = tcp, u, cfg.Port
 	return nil
 }
 
@@ -114,25 +115,24 @@ func listen(network, addr string, backlog int) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ln, rebacklog(ln, backlog)
+	return rebacklog(ln, backlog)
 }
 
 // rebacklog listens again on the same socket, which changes the length of its accept
-// queue to the one that was configured.
-func rebacklog(ln net.Listener, backlog int) error {
-	sc, ok := ln.(syscall.Conn)
-	if !ok {
-		return nil
+// queue to the one that was configured. If that fails the socket is closed.
+func rebacklog(ln net.Listener, backlog int) (net.Listener, error) {
+	rc, err := ln.(syscall.Conn).SyscallConn()
+	if err == nil {
+		var lerr error
+		if err = rc.Control(func(fd uintptr) { lerr = unix.Listen(int(fd), backlog) }); err == nil {
+			err = lerr
+		}
 	}
-	rc, err := sc.SyscallConn()
 	if err != nil {
-		return err
+		_ = ln.Close()
+		return nil, err
 	}
-	var lerr error
-	if err := rc.Control(func(fd uintptr) { lerr = unix.Listen(int(fd), backlog) }); err != nil {
-		return err
-	}
-	return lerr
+	return ln, nil
 }
 
 func openUnix(cfg *config.Config) (net.Listener, error) {
@@ -153,7 +153,7 @@ func openUnix(cfg *config.Config) (net.Listener, error) {
 			return nil, fatal("Failed opening Unix socket: chmod: %s", SystemText(err))
 		}
 	}
-	return ln, rebacklog(ln, cfg.TCPBacklog)
+	return rebacklog(ln, cfg.TCPBacklog)
 }
 
 // serve starts accepting on all that is open.
@@ -172,29 +172,35 @@ func (l *listeners) serve(s *Server) {
 func (l *listeners) move(s *Server) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// The old sockets must go first: the new addresses may overlap with them.
-	old := l.tcp
-	for _, ln := range old {
-		_ = ln.Close()
-	}
 	fresh, err := openTCP(s.cfg)
+	if err != nil && s.cfg.Port == l.port {
+		// Addresses of the same port may overlap: then the old sockets must go first.
+		l.closeTCP()
+		fresh, err = openTCP(s.cfg)
+	}
 	if err != nil {
 		return err
 	}
-	l.tcp = fresh
+	l.closeTCP()
+	l.tcp, l.port = fresh, s.cfg.Port
 	for _, ln := range fresh {
 		go s.accept(ln, false)
 	}
 	return nil
 }
 
+func (l *listeners) closeTCP() {
+	for _, ln := range l.tcp {
+		_ = ln.Close()
+	}
+	l.tcp = nil
+}
+
 // close stops accepting.
 func (l *listeners) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, ln := range l.tcp {
-		_ = ln.Close()
-	}
+	l.closeTCP()
 	if l.unix != nil {
 		_ = l.unix.Close() // removes the file too
 	}
@@ -234,9 +240,6 @@ func (s *Server) admit(nc net.Conn, isUnix bool) error {
 	if isUnix {
 		c.Addr = nc.LocalAddr().String() + ":0"
 		c.LocalAdr = c.Addr
-		if ua, ok := nc.RemoteAddr().(*net.UnixAddr); !ok || ua == nil {
-			return errors.New("unknown peer")
-		}
 	} else {
 		c.Addr, c.LocalAdr = nc.RemoteAddr().String(), nc.LocalAddr().String()
 		if tc, ok := nc.(*net.TCPConn); ok {
@@ -245,11 +248,11 @@ func (s *Server) admit(nc net.Conn, isUnix bool) error {
 			}
 		}
 	}
-	if _, err := s.engine.EnrollContext(nc, c); err != nil {
+	_, err := s.engine.EnrollContext(nc, c)
+	if err != nil || c.conn == nil { // the reactor could not watch it, and has closed it
 		s.count.Add(-1)
-		return err
 	}
-	return nil
+	return err
 }
 
 func loopback(a net.Addr) bool {

@@ -25,7 +25,8 @@ import (
 // two round trips: one client is served at twice the rate for half the CPU. And while
 // something works in the background (a collection, a snapshot) it must have a
 // processor of its own, or clients would wait for its time slice. So there is one
-// processor, and a second one while few clients are active or background work is on.
+// processor while more than fewActive clients are active, and else, or while background
+// work is on, a second one.
 // Each change stops the world for some ten microseconds; it is made at most ten times
 // a second.
 //
@@ -39,7 +40,9 @@ import (
 type steering struct {
 	fixed      bool  // several threads: leave all processors on
 	background int   // pieces of background work that are on
+	data       int64 // the largest data set since the last collection that we asked for, bytes
 	set        int64 // live heap for which the percentage was set, bytes
+	limit      int64 // for the runtime's memory as configured, bytes
 	room       int64 // heap that may pass between collections, bytes
 	samples    []metrics.Sample
 	want       settings
@@ -74,34 +77,38 @@ func (m *steering) start(s *Server) {
 // buffers and the collector's own needs. Without one it is most of what the machine or
 // the container has.
 func (m *steering) configure(cfg *config.Config) {
-	if m.orders == nil {
-		return // not started yet
-	}
-	m.want.limit = math.MaxInt64
+	m.limit = math.MaxInt64
 	if cfg.MaxMemory > 0 {
-		m.want.limit = cfg.MaxMemory + cfg.MaxMemory/4 + 64<<20
+		m.limit = cfg.MaxMemory + cfg.MaxMemory/4 + 64<<20
 	} else if total := totalMemory(); total > 0 {
-		m.want.limit = total - total/10
+		m.limit = total - total/10
 	}
-	m.order()
 }
 
 // tick adapts the settings; active is how many clients sent something since the last.
 func (m *steering) tick(s *Server, active int) {
 	metrics.Read(m.samples)
 	live, now := int64(m.samples[0].Value.Uint64()), int64(m.samples[1].Value.Uint64())
-	live = max(live, s.Cmd.KS.Bytes())
+	data := s.Cmd.KS.Bytes()
+	live = max(live, data)
+	m.data = max(m.data, data)
 	if d := live - m.set; m.set == 0 || d > m.set/8 || d < -m.set/8 {
 		m.set = live
 		m.room = min(max(live/roomShare, roomMin), roomMax)
 		// The runtime's own trigger comes at twice the room, for what we miss.
 		m.want.percent = int(max(5, 2*m.room*100/max(live, 1<<20)))
 	}
-	m.want.collect = now > live+m.room && !m.fixed
+	// A limit below what is live would keep the collector running without pause.
+	m.want.limit = max(m.limit, live+live/4+64<<20)
+	// The second reason: much was deleted, and its memory should go back to the system.
+	m.want.collect = !m.fixed && (now > live+m.room || m.data-data > data/2+m.room)
+	if m.want.collect {
+		m.data = data
+	}
 	if !m.fixed {
-		m.want.procs = 1
-		if m.background > 0 || active > 0 && active <= fewActive {
-			m.want.procs = 2
+		m.want.procs = 2
+		if m.background == 0 && active > fewActive {
+			m.want.procs = 1
 		}
 	}
 	m.order()

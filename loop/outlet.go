@@ -45,7 +45,8 @@ type orphan struct {
 const (
 	orphanPatience = 10 * time.Second
 	maxOrphans     = 1000
-	orphanMark     = -1 // in an event's Pad; a watched client has the upper half of its id there
+	lookMs         = 1000 // between two looks for orphans that nobody reads
+	orphanMark     = -1   // in an event's Pad; a watched client has the upper half of its id there
 )
 
 // startOutlet opens the poller.
@@ -261,7 +262,7 @@ func (o *outlet) finish(c *client) {
 func (o *outlet) run() {
 	events := make([]unix.EpollEvent, 64)
 	for {
-		n, err := unix.EpollWait(o.epoll, events, o.timeoutMs())
+		n, err := unix.EpollWait(o.epoll, events, lookMs)
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			o.s.log.Warn("Waiting for slow clients: " + err.Error())
 			return
@@ -288,16 +289,6 @@ func (o *outlet) run() {
 		}
 		o.abandon()
 	}
-}
-
-// timeoutMs is how long to wait before looking for orphans that nobody reads.
-func (o *outlet) timeoutMs() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.orphans) == 0 {
-		return -1
-	}
-	return 1000
 }
 
 // feed writes to an orphan until it takes no more, and buries it when all is said; under

@@ -27,7 +27,7 @@ func (p *processInfo) init(o Options) {
 	_, _ = rand.Read(id[:]) // never fails
 	p.fixed = cmd.Process{
 		PID: os.Getpid(), RunID: hex.EncodeToString(id[:]), Executable: o.Executable, ConfigFile: o.ConfigFile,
-		GoVersion: runtime.Version(), Arch: runtime.GOARCH, Version: o.Version, Build: o.Build, BuildTime: o.BuiltAt,
+		GoVersion: runtime.Version(), Arch: runtime.GOARCH, Version: o.Version, Build: o.Build,
 		OS: systemName(), TotalMemory: totalMemory(),
 	}
 	for _, name := range []string{"/memory/classes/heap/objects:bytes", "/memory/classes/total:bytes",

@@ -35,6 +35,10 @@ type queue struct {
 
 const maxQueued = 64 << 20
 
+// roundItems is after how many parcels replies leave, and the clock is read again,
+// though more is there.
+const roundItems = 64
+
 // item is a parcel or something posted.
 type item struct {
 	p *parcel
@@ -43,8 +47,9 @@ type item struct {
 
 // parcel is a client's requests with the bytes they point into.
 type parcel struct {
-	c   *client
-	raw []byte
+	c    *client
+	raw  []byte
+	size int // bytes of the requests
 	batch
 	kept bool // something of it is still needed: do not use it again
 }
@@ -76,17 +81,15 @@ func (q *queue) post(f func()) { q.push(item{f: f}) }
 
 func (q *queue) push(it item) {
 	q.mu.Lock()
-	q.items = append(q.items, it)
-	if it.p != nil {
-		q.bytes += len(it.p.raw)
-		for q.bytes > maxQueued {
-			q.room.Wait()
-		}
-	}
-	first := len(q.items) == 1
-	q.mu.Unlock()
-	if first {
+	defer q.mu.Unlock()
+	if q.items = append(q.items, it); len(q.items) == 1 {
 		q.some.Signal()
+	}
+	if it.p == nil {
+		return
+	}
+	for q.bytes += it.p.size; q.bytes > maxQueued; {
+		q.room.Wait()
 	}
 }
 
@@ -115,7 +118,7 @@ func (q *queue) assemble(p *parcel, b []byte) {
 	c, in := p.c, &p.c.input
 	p.raw = p.raw[:0]
 	n := in.cut(b, &p.batch, 1, q.limits())
-	if !c.authed.Load() && in.asm.Bytes() > 16*resp.AssembleFrom {
+	if !c.authed.Load() && c.ahead.Load() == 0 && in.asm.Bytes() > 16*resp.AssembleFrom {
 		p.err, in.dead = resp.AnonLimit, true
 	}
 	c.noteInput()
@@ -127,8 +130,11 @@ func (q *queue) assemble(p *parcel, b []byte) {
 
 func (q *queue) deliver(p *parcel, bytes int) {
 	p.c.received.Add(int64(bytes))
+	p.c.ahead.Add(1)
+	p.size = size(p.reqs)
 	if over := p.c.memory.Load() > q.s.queryLimit.Load(); over {
 		p.c.input.dead = true
+		p.c.ahead.Add(-1)
 		q.push(item{f: func() { q.s.queryOverrun(p.c) }})
 		return
 	}
@@ -154,6 +160,10 @@ func (q *queue) run() {
 		s.begin()
 		s.Cmd.Stats.LoopCycles++
 		for i, it := range work {
+			if i%roundItems == roundItems-1 {
+				s.sendPending()
+				s.begin()
+			}
 			if it.f != nil {
 				it.f()
 			} else {
@@ -169,6 +179,7 @@ func (q *queue) run() {
 // execute runs a parcel.
 func (q *queue) execute(p *parcel) {
 	s, c := q.s, p.c
+	defer c.ahead.Add(-1)
 	n := c.received.Swap(0)
 	s.Cmd.Stats.NetInputBytes += n
 	s.Cmd.Stats.Reads++
@@ -180,16 +191,15 @@ func (q *queue) execute(p *parcel) {
 	}
 	if len(c.held) > 0 {
 		p.kept = true
-		c.held = append(c.held, held{reqs: p.reqs, err: p.err})
+		c.hold(held{reqs: p.reqs, err: p.err})
+		if int64(c.heldBytes) > s.queryLimit.Load() {
+			s.queryOverrun(c)
+		}
 		return
 	}
-	for from := 0; from < len(p.reqs) && !c.stopped(); from += batchSize {
-		part := p.reqs[from:min(from+batchSize, len(p.reqs))]
-		ran := s.runParcel(c, part)
-		if ran < len(part) && !c.closing {
-			p.kept = true
-			c.held = append(c.held, held{reqs: p.reqs[from+ran:], err: p.err})
-		}
+	if ran := s.runAll(c, p.reqs); ran < len(p.reqs) {
+		p.kept = true
+		c.hold(held{reqs: p.reqs[ran:], err: p.err})
 	}
 	if p.err != nil && !c.stopped() {
 		s.protocolError(c, p.err)
@@ -201,24 +211,27 @@ func (q *queue) execute(p *parcel) {
 	}
 }
 
-// runParcel is run for requests that were cut elsewhere: limits that depend on
-// whether the client has authenticated are known only here.
-func (s *Server) runParcel(c *client, reqs []cmd.Request) int {
-	if c.Flags&cmd.ClientAuthed == 0 {
-		for i := range reqs {
-			if c.Flags&cmd.ClientAuthed == 0 {
-				if err := resp.CheckAnon(reqs[i].Args); err != nil {
-					s.protocolError(c, err)
-					return i
-				}
-			}
-			if s.run(c, reqs[i:i+1]) == 0 {
-				return i
+// runAll is run for any number of requests that were cut elsewhere: limits that depend
+// on whether the client has authenticated are known only here.
+func (s *Server) runAll(c *client, reqs []cmd.Request) int {
+	for from := 0; from < len(reqs); {
+		n := min(batchSize, len(reqs)-from)
+		if c.Flags&cmd.ClientAuthed == 0 {
+			n = 1
+			if err := resp.CheckAnon(reqs[from].Args); err != nil {
+				s.protocolError(c, err)
+				return len(reqs)
 			}
 		}
-		return len(reqs)
+		ran := s.run(c, reqs[from:from+n])
+		if c.closing || c.gone {
+			return len(reqs)
+		}
+		if from += ran; ran < n {
+			return from
+		}
 	}
-	return s.run(c, reqs)
+	return len(reqs)
 }
 
 // send puts the client's replies into the outbox of its reactor.

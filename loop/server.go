@@ -35,6 +35,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -87,7 +88,6 @@ type Server struct {
 	outlet   *outlet
 	expiry   expiryTimer
 	stopped  chan struct{}
-	exitCode int
 	stopping bool
 
 	process processInfo
@@ -96,16 +96,15 @@ type Server struct {
 
 // Options are what New needs beside the configuration.
 type Options struct {
-	Log                      Logger
-	Version, Build, BuiltAt  string
-	ConfigFile, Executable   string
-	DisableSignals, Verbatim bool
+	Log                    Logger
+	Version, Build         string
+	ConfigFile, Executable string
 }
 
 // New prepares a server; nothing listens yet.
 func New(c *cmd.Server, cfg *config.Config, o Options) *Server {
 	s := &Server{Cmd: c, cfg: cfg, log: o.Log, began: time.Now(), clients: make(map[int64]*client),
-		stopped: make(chan struct{}), threads: cfg.IOThreads}
+		stopped: make(chan struct{}), threads: threads(cfg)}
 	s.configured()
 	s.process.init(o)
 	c.Host = s
@@ -113,6 +112,15 @@ func New(c *cmd.Server, cfg *config.Config, o Options) *Server {
 	s.setClock()
 	s.begin()
 	return s
+}
+
+// threads is the number of reactors: as configured, or for auto one less than there are
+// processors, up to eight, since the executor needs one too.
+func threads(cfg *config.Config) int {
+	if cfg.IOThreads == 0 {
+		return min(max(runtime.NumCPU()-1, 1), 8)
+	}
+	return cfg.IOThreads
 }
 
 // configured takes over directives that other goroutines read.
@@ -185,7 +193,7 @@ func (s *Server) Start() error {
 // Wait returns the exit code once the server has stopped.
 func (s *Server) Wait() int {
 	<-s.stopped
-	return s.exitCode
+	return 0
 }
 
 // openDoor enrols one end of a socket pair with the only reactor, since tasks can be
@@ -281,6 +289,7 @@ func (s *Server) OnClose(gc gnet.Conn, err error) gnet.Action {
 	s.count.Add(-1)
 	s.outlet.forget(c, isEOF(err))
 	c.shut.Store(true)
+	c.input = input{dead: true}
 	if s.queue != nil {
 		s.queue.post(func() { s.disconnected(c) })
 	} else {
@@ -293,7 +302,7 @@ func (s *Server) OnClose(gc gnet.Conn, err error) gnet.Action {
 func (s *Server) disconnected(c *client) {
 	if s.queue != nil {
 		// What it asked for before it closed its side was run in this round or earlier.
-		if len(c.Out.B) > 0 && !c.closing {
+		if len(c.Out.B) > 0 && (!c.closing || c.soon) {
 			s.write(c)
 		}
 		s.queue.add(sending{c: c, last: true})
@@ -301,17 +310,7 @@ func (s *Server) disconnected(c *client) {
 	c.gone = true
 	delete(s.clients, c.ID)
 	s.Cmd.Disconnect(c.Client)
-	c.held = nil
-	if n := len(s.order); n > 64 && n > 2*len(s.clients) {
-		kept := s.order[:0]
-		for _, o := range s.order {
-			if !o.gone {
-				kept = append(kept, o)
-			}
-		}
-		clear(s.order[len(kept):])
-		s.order = kept
-	}
+	c.held, c.heldBytes, c.Out.B = nil, 0, nil
 }
 
 // OnTraffic implements gnet's handler.
@@ -410,23 +409,26 @@ func (s *Server) consume(c *client, b []byte) {
 		ran := s.run(c, s.batch.reqs)
 		if ran < len(s.batch.reqs) {
 			if s.batch.reqs[ran].Owned {
-				c.held = append(c.held, held{reqs: []cmd.Request{s.batch.reqs[ran]}})
+				c.hold(held{reqs: []cmd.Request{s.batch.reqs[ran]}})
 			} else {
 				// Begin again at the request that has to wait.
 				n = 0
 				if ran > 0 {
 					n = s.batch.ends[ran-1]
 				}
-				c.held = append(c.held, held{})
+				c.hold(held{})
 				in.dead = false
 			}
-		} else if s.batch.err != nil {
+		} else if s.batch.err != nil && !c.stopped() {
 			s.protocolError(c, s.batch.err)
 		}
 		b = b[n:]
 		if n == 0 {
 			break
 		}
+	}
+	if c.gone {
+		return
 	}
 	if c.closing {
 		b = nil
@@ -447,9 +449,7 @@ func (s *Server) run(c *client, reqs []cmd.Request) int {
 		}
 		if len(c.Out.B) > flushAt {
 			s.write(c)
-		}
-		if c.Flags&cmd.ClientCloseSoon != 0 {
-			c.Close(true)
+			s.Cmd.Restart()
 		}
 		if c.closing || c.gone {
 			return len(reqs)
@@ -554,7 +554,7 @@ func (s *Server) checkOutput(c *client) {
 	} else {
 		c.SoftLimitSince = 0
 	}
-	if over && !c.closing {
+	if over && (!c.closing || c.soon) {
 		s.Cmd.Stats.OutputBufLimit++
 		s.log.Warn(fmt.Sprintf("Client %s scheduled to be closed ASAP for overcoming of output buffer limits.", s.Cmd.Describe(c.Client)))
 		c.Close(false)

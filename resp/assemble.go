@@ -26,10 +26,6 @@ func (a *Assembler) On() bool { return a.on || len(a.line) > 0 }
 // Bytes is the memory held by the request under way, bytes.
 func (a *Assembler) Bytes() int { return a.bytes + cap(a.bulk) + cap(a.line) + 24*cap(a.args) }
 
-// Pending returns what is known of the request under way: how many arguments are
-// still to come.
-func (a *Assembler) Pending() int { return a.left }
-
 // Feed takes in b. It returns how much of b belongs to the request and whether that
 // is now complete; then Take returns it. Bytes not taken are the next request's.
 func (a *Assembler) Feed(b []byte, lim Limits) (n int, done bool, err error) {

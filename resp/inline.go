@@ -7,6 +7,7 @@ package resp
 // false, dst unchanged, when a quote is not closed.
 func SplitLine(line []byte, dst [][]byte) ([][]byte, bool) {
 	was := len(dst)
+	var copies []byte // of all quoted words: together they are no longer than the line
 	for i := 0; ; {
 		for i < len(line) && isBlank(line[i]) {
 			i++
@@ -22,12 +23,16 @@ func SplitLine(line []byte, dst [][]byte) ([][]byte, bool) {
 			dst = append(dst, line[start:i:i])
 			continue
 		}
-		word := append(make([]byte, 0, len(line)-start), line[start:i]...)
+		if copies == nil {
+			copies = make([]byte, 0, len(line))
+		}
+		begin := len(copies)
+		copies = append(copies, line[start:i]...)
 		var ok bool
-		if word, i, ok = quoted(line, i, word); !ok {
+		if copies, i, ok = quoted(line, i, copies); !ok {
 			return dst[:was], false
 		}
-		dst = append(dst, word)
+		dst = append(dst, copies[begin:len(copies):len(copies)])
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"testing"
+
+	"redust/tests/redis"
 )
 
 // at is the model's only way to look at memory: one bit, zeros past the end.
@@ -243,12 +245,12 @@ func FuzzModel(f *testing.F) {
 
 // TestOracle asks a real server the same questions.
 func TestOracle(t *testing.T) {
-	o := startOracle(t)
+	o := redis.Start(t)
 	rnd := rand.New(rand.NewPCG(2, 2))
 	var b []byte
 	expect := func(want any, args ...any) {
 		t.Helper()
-		if got := o.do(args...); fmt.Sprint(got) != fmt.Sprint(want) {
+		if got := o.Do(args...); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Fatalf("%v = %v, we say %v", args, got, want)
 		}
 	}
@@ -326,7 +328,7 @@ func TestOracle(t *testing.T) {
 			}
 			expect([]any{want}, "BITFIELD", "k", "OVERFLOW", name, "SET", fmt.Sprint("i", width), off, v)
 		}
-		if got, _ := o.do("GET", "k").(string); got != string(b) {
+		if got, _ := o.Do("GET", "k").(string); got != string(b) {
 			t.Fatalf("the string is %x, ours %x", got, b)
 		}
 	}
@@ -339,17 +341,17 @@ func TestOracle(t *testing.T) {
 				s[j] = byte(rnd.Uint32())
 			}
 			srcs = append(srcs, s)
-			o.do("SET", i, s)
+			o.Do("SET", i, s)
 			args = append(args, i)
 		}
 		for name, f := range map[string]func([]byte, ...[]byte) []byte{"AND": And, "OR": Or, "XOR": Xor} {
-			o.do(append([]any{"BITOP", name, "dst"}, args[1:]...)...)
-			if got, _ := o.do("GET", "dst").(string); got != string(f(nil, srcs...)) {
+			o.Do(append([]any{"BITOP", name, "dst"}, args[1:]...)...)
+			if got, _ := o.Do("GET", "dst").(string); got != string(f(nil, srcs...)) {
 				t.Fatalf("BITOP %s of %x is %x", name, srcs, got)
 			}
 		}
-		o.do("BITOP", "NOT", "dst", 0)
-		if got, _ := o.do("GET", "dst").(string); got != string(Not(nil, srcs[0])) {
+		o.Do("BITOP", "NOT", "dst", 0)
+		if got, _ := o.Do("GET", "dst").(string); got != string(Not(nil, srcs[0])) {
 			t.Fatalf("BITOP NOT of %x is %x", srcs[0], got)
 		}
 	}

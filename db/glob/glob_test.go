@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"redust/tests/redis"
 )
 
 // model is the slow and plain matcher: the pattern is cut into elements, each a set
@@ -234,14 +236,14 @@ func TestMatchModel(t *testing.T) {
 }
 
 func TestOracleKeys(t *testing.T) {
-	o := startOracle(t)
+	o := redis.Start(t)
 	rnd := rand.New(rand.NewPCG(3, 4))
 	keys := map[string]bool{"": true}
 	for len(keys) < 300 {
 		keys[pick(rnd, "abAB*]^-\\\xff\x80", 5)] = true
 	}
 	for k := range keys {
-		o.do("SET", k, "1")
+		o.Do("SET", k, "1")
 	}
 	hits := 0
 	for range 5_000 {
@@ -250,7 +252,7 @@ func TestOracleKeys(t *testing.T) {
 			continue // KEYS does not match then
 		}
 		var got, want []string
-		for _, k := range o.do("KEYS", p).([]any) {
+		for _, k := range o.Do("KEYS", p).([]any) {
 			want = append(want, k.(string))
 		}
 		for k := range keys {
@@ -272,9 +274,9 @@ func TestOracleKeys(t *testing.T) {
 
 // CONFIG GET folds case, and directive names have dashes and letters to play with.
 func TestOracleConfigFold(t *testing.T) {
-	o := startOracle(t)
+	o := redis.Start(t)
 	var names []string
-	all := o.do("CONFIG", "GET", "*").([]any)
+	all := o.Do("CONFIG", "GET", "*").([]any)
 	for i := 0; i < len(all); i += 2 {
 		names = append(names, all[i].(string))
 	}
@@ -293,7 +295,7 @@ func TestOracleConfigFold(t *testing.T) {
 			continue // looked up by name, not matched
 		}
 		var got, want []string
-		list := o.do("CONFIG", "GET", p).([]any)
+		list := o.Do("CONFIG", "GET", p).([]any)
 		for i := 0; i < len(list); i += 2 {
 			want = append(want, list[i].(string))
 		}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"redust/tests/redis"
 )
 
 // check walks a value: it is valid, a sparse one covers all registers, and cached
@@ -302,19 +304,19 @@ func FuzzHostile(f *testing.F) {
 }
 
 // dump returns the stored bytes of a key.
-func dump(o *oracle, key string) []byte {
-	s, _ := o.do("GET", key).(string)
+func dump(o *redis.Oracle, key string) []byte {
+	s, _ := o.Do("GET", key).(string)
 	return []byte(s)
 }
 
 // TestOracle plays the same commands here and on a real server and compares the stored
 // bytes after every one.
 func TestOracle(t *testing.T) {
-	o := startOracle(t)
+	o := redis.Start(t)
 	rnd := rand.New(rand.NewPCG(4, 4))
 	for _, limit := range []int{3000, 100, 0, 12000} {
-		o.do("CONFIG", "SET", "hll-sparse-max-bytes", limit)
-		o.do("FLUSHALL")
+		o.Do("CONFIG", "SET", "hll-sparse-max-bytes", limit)
+		o.Do("FLUSHALL")
 		mine := map[string][]byte{}
 		for step := range 3000 {
 			key := fmt.Sprint("k", rnd.IntN(12))
@@ -339,7 +341,7 @@ func TestOracle(t *testing.T) {
 					any = any || changed
 				}
 				mine[key] = b
-				if got := o.do(args...).(int64) == 1; got != any {
+				if got := o.Do(args...).(int64) == 1; got != any {
 					t.Fatalf("limit %d step %d: PFADD says %v, we %v", limit, step, got, any)
 				}
 			case op < 88: // PFCOUNT of one, which writes
@@ -351,7 +353,7 @@ func TestOracle(t *testing.T) {
 					if !cached {
 						SetCount(b, n)
 					}
-					if want := o.do("PFCOUNT", key); want != int64(n) {
+					if want := o.Do("PFCOUNT", key); want != int64(n) {
 						t.Fatalf("PFCOUNT = %v, we say %d", want, n)
 					}
 				}
@@ -367,7 +369,7 @@ func TestOracle(t *testing.T) {
 						}
 					}
 				}
-				if want := o.do(args...); want != int64(r.Count()) {
+				if want := o.Do(args...); want != int64(r.Count()) {
 					t.Fatalf("%v = %v, we say %d", args, want, r.Count())
 				}
 			case op < 98: // PFMERGE
@@ -394,17 +396,17 @@ func TestOracle(t *testing.T) {
 				if mine[key], err = r.Store(b, anyDense, limit); err != nil {
 					t.Fatal(err)
 				}
-				o.do(args...)
+				o.Do(args...)
 			default:
 				delete(mine, key)
-				o.do("DEL", key)
+				o.Do("DEL", key)
 			}
 			if got := mine[key]; !bytes.Equal(got, dump(o, key)) {
 				t.Fatalf("limit %d step %d: bytes differ for %s:\n we %.300q\nred %.300q", limit, step, key, got, dump(o, key))
 			}
 			if b := mine[key]; b != nil && !Dense(b) && step%10 == 0 {
 				text, ok := DecodeSparse(b)
-				if want := o.do("PFDEBUG", "DECODE", key); !ok || want != text {
+				if want := o.Do("PFDEBUG", "DECODE", key); !ok || want != text {
 					t.Fatalf("DECODE %q, want %q", text, want)
 				}
 			}
@@ -415,8 +417,8 @@ func TestOracle(t *testing.T) {
 // A rank above 32 takes one element in 2^32: here it comes out of a dense value instead,
 // which a server then merges.
 func TestOraclePromotionByRank(t *testing.T) {
-	o := startOracle(t)
-	o.do("CONFIG", "SET", "hll-sparse-max-bytes", 3000)
+	o := redis.Start(t)
+	o.Do("CONFIG", "SET", "hll-sparse-max-bytes", 3000)
 	var r Registers
 	b := New()
 	for i := range 200 {
@@ -436,9 +438,9 @@ func TestOraclePromotionByRank(t *testing.T) {
 	if err != nil || !bytes.Equal(got, d) {
 		t.Fatalf("a rank of 33 did not make the value dense as it should: %v", err)
 	}
-	o.do("SET", "d", d)
-	o.do("SET", "s", b)
-	o.do("PFMERGE", "s", "d")
+	o.Do("SET", "d", d)
+	o.Do("SET", "s", b)
+	o.Do("PFMERGE", "s", "d")
 	if !bytes.Equal(dump(o, "s"), got) {
 		t.Fatal("PFMERGE leaves other bytes")
 	}
@@ -447,7 +449,7 @@ func TestOraclePromotionByRank(t *testing.T) {
 // Values that no HyperLogLog code ever wrote: counts of arbitrary registers and the
 // verdict on arbitrary opcodes.
 func TestOracleHostile(t *testing.T) {
-	o := startOracle(t)
+	o := redis.Start(t)
 	rnd := rand.New(rand.NewPCG(5, 5))
 	for round := range 200 {
 		b := make([]byte, denseLen)
@@ -464,9 +466,9 @@ func TestOracleHostile(t *testing.T) {
 			}
 			setDense(b, i, uint8(rank))
 		}
-		o.do("SET", "k", b)
+		o.Do("SET", "k", b)
 		n, _, err := Count(b)
-		if want := o.do("PFCOUNT", "k"); err != nil || want != int64(n) {
+		if want := o.Do("PFCOUNT", "k"); err != nil || want != int64(n) {
 			t.Fatalf("round %d, registers up to %d: PFCOUNT = %v, we say %d, %v", round, top, want, n, err)
 		}
 	}
@@ -510,13 +512,13 @@ func TestOracleHostile(t *testing.T) {
 			}
 		}
 		_, _, err := Count(b)
-		o.do("SET", "k", b)
-		same("PFCOUNT", o.do("PFCOUNT", "k"), err)
-		o.do("DEL", "new")
-		same("PFMERGE", o.do("PFMERGE", "new", "k"), new(Registers).Merge(b))
-		o.do("SET", "k", b)
+		o.Do("SET", "k", b)
+		same("PFCOUNT", o.Do("PFCOUNT", "k"), err)
+		o.Do("DEL", "new")
+		same("PFMERGE", o.Do("PFMERGE", "new", "k"), new(Registers).Merge(b))
+		o.Do("SET", "k", b)
 		mine, _, err := Add(bytes.Clone(b), element, 3000)
-		same("PFADD", o.do("PFADD", "k", element), err)
+		same("PFADD", o.Do("PFADD", "k", element), err)
 		if got := dump(o, "k"); !bytes.Equal(mine, got) {
 			t.Fatalf("PFADD on %q leaves\n%q, we\n%q", b, got, mine)
 		}

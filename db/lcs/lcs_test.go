@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"redust/tests/redis"
 )
 
 // table is the textbook's answer: the length for every pair of prefixes.
@@ -130,20 +132,20 @@ func FuzzFind(f *testing.F) {
 }
 
 func TestOracle(t *testing.T) {
-	o := startOracle(t)
+	o := redis.Start(t)
 	rnd := rand.New(rand.NewPCG(2, 2))
 	for range 1500 {
 		alphabet := rnd.IntN(10) + 1
 		a, b, minRun := random(rnd, 150, alphabet), random(rnd, 150, alphabet), rnd.IntN(4)
-		o.do("MSET", "a", a, "b", b)
+		o.Do("MSET", "a", a, "b", b)
 		seq, runs, err := Find(a, b, minRun, math.MaxInt64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := o.do("LCS", "a", "b"); want != string(seq) {
+		if want := o.Do("LCS", "a", "b"); want != string(seq) {
 			t.Fatalf("LCS %s %s = %q, we say %q", a, b, want, seq)
 		}
-		if want := o.do("LCS", "a", "b", "LEN"); want != int64(Length(a, b)) {
+		if want := o.Do("LCS", "a", "b", "LEN"); want != int64(Length(a, b)) {
 			t.Fatalf("LCS %s %s LEN = %v, we say %d", a, b, want, Length(a, b))
 		}
 		list := []any{}
@@ -151,7 +153,7 @@ func TestOracle(t *testing.T) {
 			list = append(list, []any{[]int{r.AStart, r.AEnd}, []int{r.BStart, r.BEnd}, r.Len()})
 		}
 		got := fmt.Sprint([]any{"matches", list, "len", len(seq)})
-		if want := fmt.Sprint(o.do("LCS", "a", "b", "IDX", "MINMATCHLEN", minRun, "WITHMATCHLEN")); got != want {
+		if want := fmt.Sprint(o.Do("LCS", "a", "b", "IDX", "MINMATCHLEN", minRun, "WITHMATCHLEN")); got != want {
 			t.Fatalf("LCS %s %s IDX MINMATCHLEN %d = %s, we say %s", a, b, minRun, want, got)
 		}
 	}
@@ -160,14 +162,14 @@ func TestOracle(t *testing.T) {
 // TestOracleLimit finds the size at which a real server starts to refuse.
 func TestOracleLimit(t *testing.T) {
 	const limit = 1 << 20
-	o := startOracle(t, "--proto-max-bulk-len", fmt.Sprint(limit))
+	o := redis.Start(t, "--proto-max-bulk-len", fmt.Sprint(limit))
 	a := bytes.Repeat([]byte("a"), 511)
-	o.do("SET", "a", a)
+	o.Do("SET", "a", a)
 	for _, m := range []int{510, 511, 512} { // 512*512*4 is the limit
 		b := bytes.Repeat([]byte("a"), m)
-		o.do("SET", "b", b)
+		o.Do("SET", "b", b)
 		for _, args := range [][]any{{"LCS", "a", "b"}, {"LCS", "a", "b", "LEN"}} {
-			_, refused := o.do(args...).(error)
+			_, refused := o.Do(args...).(error)
 			if _, _, err := Find(a, b, 0, limit); refused != (err != nil) || refused != (TableBytes(511, m) > limit) {
 				t.Errorf("%v with %d bytes: refused %v, we say %v", args, m, refused, err)
 			}

@@ -1,4 +1,6 @@
-package glob
+// Package redis gives a test a real redis-server to ask: the truth about formats and
+// answers, for packages that know nothing of a server themselves.
+package redis
 
 import (
 	"bufio"
@@ -13,16 +15,16 @@ import (
 	"time"
 )
 
-// oracle is one connection to a real redis-server that lives as long as the test.
-type oracle struct {
+// Oracle is one connection to a real redis-server that lives as long as the test.
+type Oracle struct {
 	t *testing.T
 	c net.Conn
 	r *bufio.Reader
 }
 
-// startOracle starts redis-server on a socket file of its own, so that no port can
+// Start starts redis-server on a socket file of its own, so that no port can
 // be taken; the test is skipped where no such program is installed.
-func startOracle(t *testing.T, args ...string) *oracle {
+func Start(t *testing.T, args ...string) *Oracle {
 	t.Helper()
 	bin, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -41,7 +43,7 @@ func startOracle(t *testing.T, args ...string) *oracle {
 	for range 200 {
 		if c, err := net.Dial("unix", sock); err == nil {
 			t.Cleanup(func() { _ = c.Close() })
-			return &oracle{t: t, c: c, r: bufio.NewReader(c)}
+			return &Oracle{t: t, c: c, r: bufio.NewReader(c)}
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -49,8 +51,8 @@ func startOracle(t *testing.T, args ...string) *oracle {
 	return nil
 }
 
-// do sends one command. A reply is string, int64, error, nil or []any.
-func (o *oracle) do(args ...any) any {
+// Do sends one command. A reply is string, int64, error, nil or []any.
+func (o *Oracle) Do(args ...any) any {
 	o.t.Helper()
 	req := fmt.Appendf(nil, "*%d\r\n", len(args))
 	for _, a := range args {
@@ -70,7 +72,7 @@ func (o *oracle) do(args ...any) any {
 	return v
 }
 
-func (o *oracle) reply() (any, error) {
+func (o *Oracle) reply() (any, error) {
 	line, err := o.r.ReadString('\n')
 	if err != nil {
 		return nil, err
