@@ -108,7 +108,7 @@ func (cl *Client) closeSoon() {
 	}
 }
 
-// closeNow ends the connection of a client other than the one whose command runs.
+// closeNow ends the connection of a client; what it has not been sent is lost.
 func (cl *Client) closeNow() {
 	cl.Flags |= clientKilled
 	if cl.Conn != nil {

@@ -343,7 +343,7 @@ func index32(arg []byte) (int64, bool) {
 	return n, ok && n >= math.MinInt32 && n <= math.MaxInt32
 }
 
-// unixTime is as fine as the clock that commands are handed, a millisecond.
+// unixTime replies seconds and microseconds; the clock is read once a command.
 func unixTime(c *Ctx) error {
 	us := c.NowUs()
 	c.Out.Array(2)

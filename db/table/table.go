@@ -37,8 +37,8 @@
 // was made. View copies the top and raises the epoch. While a view lives, what is older
 // than the newest view (its epoch below frozen) is cloned before the first write, in
 // one place, own. So a view is a few pointers, is read by other goroutines with no
-// lock, and dropping it is all the cleaning there is. Two fields of a frozen page may
-// still be written, since no view reads them: arm, and nothing else.
+// lock, and dropping it is all the cleaning there is. One field of a frozen page may
+// still be written, since no view reads it: arm.
 //
 // Deadlines. A page knows in arm when somebody (the wheel) will come and look at it,
 // and asks for an earlier visit when an earlier deadline is set. One appointment
