@@ -39,7 +39,7 @@ fuzz: deps build ## fuzz everything in turn and compare random commands with red
 	    echo "== $$t $$f"; $(GO) test -tags deep -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FOR) -fuzzminimizetime 10x $$t || exit 1; \
 	  done; \
 	done
-	REDUST_BIN=$(CURDIR)/$(BIN) $(GO) test ./tests/random -count=1 -timeout 0 -for $(FOR)
+	REDUST_BIN=$(CURDIR)/$(BIN) $(GO) test ./tests/random -run Redust -count=1 -timeout 0 -for $(FOR)
 
 bench: ## Go benchmarks of the structures, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./resp ./db/... ./metrics ./cmd

@@ -142,7 +142,7 @@ func (m *steering) run(stopped <-chan struct{}) {
 		}
 		is.limit, is.percent = want.limit, want.percent
 		if want.collect {
-			is.procs = setProcs(is.procs, 2)
+			is.procs = setProcs(is.procs, gcProcs)
 			runtime.GC()
 		}
 		if want.procs != 0 {
@@ -150,6 +150,11 @@ func (m *steering) run(stopped <-chan struct{}) {
 		}
 	}
 }
+
+// gcProcs is the number of processors during a collection that we ask for. The runtime
+// gives a quarter of them to marking: of four that is one whole worker, of two a share of
+// each, and the reactor would stand still for that worker's time slices of 10 ms.
+const gcProcs = 4
 
 // setProcs changes the number of processors if it is another.
 func setProcs(is, want int) int {
