@@ -29,15 +29,6 @@ func (c *Ctx) Arg(i int) []byte { return c.Args[i] }
 // Argc is the number of arguments, the name included.
 func (c *Ctx) Argc() int { return len(c.Args) }
 
-// Take returns argument i as memory that the caller may keep: the argument itself if it
-// came in a buffer of its own, as large ones do, else a copy.
-func (c *Ctx) Take(i int) []byte {
-	if c.owned {
-		return c.Args[i]
-	}
-	return bytes.Clone(c.Args[i])
-}
-
 // Int reads argument i as a 64-bit integer.
 func (c *Ctx) Int(i int) (int64, error) {
 	n, ok := resp.ParseInt(c.Args[i])

@@ -34,7 +34,6 @@ const (
 	ErrTooLong      resp.Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 	ErrOverflow     resp.Error = "ERR increment or decrement would overflow"
 	ErrNaNOrInf     resp.Error = "ERR increment would produce NaN or Infinity"
-	ErrLoading      resp.Error = "LOADING Redis is loading the dataset in memory"
 	ErrWrongPass    resp.Error = "WRONGPASS invalid username-password pair or user is disabled."
 	ErrNoPassword   resp.Error = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
 	ErrHelloNoAuth  resp.Error = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
@@ -85,7 +84,6 @@ const (
 	ErrHLLNoKey     resp.Error = "ERR The specified key does not exist"
 	ErrValueLimit   resp.Error = "ERR value exceeds max-value-bytes"
 	ErrReplyLimit   resp.Error = "ERR reply exceeds max-reply-bytes"
-	ErrElementLimit resp.Error = "ERR collection exceeds max-collection-elements"
 )
 
 // errArity is the error for a wrong number of arguments.
