@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 
+	"golang.org/x/sys/unix"
+
 	"redust/config"
 )
 
@@ -25,7 +27,7 @@ import (
 // two round trips: one client is served at twice the rate for half the CPU. And while
 // something works in the background (a collection, a snapshot) it must have a
 // processor of its own, or clients would wait for its time slice. So there is one
-// processor while more than fewActive clients are active, and else, or while background
+// processor while more than fewActive clients keep it busy, and else, or while background
 // work is on, a second one.
 // Each change stops the world for some ten microseconds; it is made at most ten times
 // a second.
@@ -41,6 +43,8 @@ type steering struct {
 	fixed      bool  // several threads: leave all processors on
 	background int   // pieces of background work that are on
 	data       int64 // the largest data set since the last collection that we asked for, bytes
+	cpuNs      int64 // processor time used, and
+	atNs       int64 // the monotonic clock, at the last look
 	set        int64 // live heap for which the percentage was set, bytes
 	limit      int64 // for the runtime's memory as configured, bytes
 	room       int64 // heap that may pass between collections, bytes
@@ -107,11 +111,27 @@ func (m *steering) tick(s *Server, active int) {
 	}
 	if !m.fixed {
 		m.want.procs = 2
-		if m.background == 0 && active > fewActive {
+		if busy := m.busy(s.mono()); m.background == 0 && active > fewActive && busy > busyShare {
 			m.want.procs = 1
 		}
 	}
 	m.order()
+}
+
+// busyShare is the share of one processor from which the second one is not worth its
+// price. Below it there is time to spare, and what p99.9 gains is.
+const busyShare = 0.7
+
+// busy is the share of one processor that the process used since the last call.
+func (m *steering) busy(nowNs int64) float64 {
+	var ru unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &ru) != nil {
+		return 0
+	}
+	cpu := ru.Utime.Nano() + ru.Stime.Nano()
+	share := float64(cpu-m.cpuNs) / float64(max(nowNs-m.atNs, 1))
+	m.cpuNs, m.atNs = cpu, nowNs
+	return share
 }
 
 // order replaces the wish that waits by the present one.
