@@ -83,6 +83,7 @@ const (
 	ErrHLLDense     resp.Error = "ERR HLL encoding is not sparse"
 	ErrHLLNoKey     resp.Error = "ERR The specified key does not exist"
 	ErrValueLimit   resp.Error = "ERR value exceeds max-value-bytes"
+	ErrElementLimit resp.Error = "ERR collection exceeds max-collection-elements"
 	ErrReplyLimit   resp.Error = "ERR reply exceeds max-reply-bytes"
 )
 

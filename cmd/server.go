@@ -139,6 +139,12 @@ func (s *Server) Configured() {
 	s.SlowLog.SetMaxLen(int(c.SlowLogMaxLen))
 	s.latencyNs = c.LatencyThresholdMs * 1e6
 	s.Latency.ThresholdMs = c.LatencyThresholdMs
+	s.KS.Limits = db.Limits{
+		HashEntries: c.HashMaxListpackEntries, HashValue: c.HashMaxListpackValue,
+		SetInts: c.SetMaxIntsetEntries, SetEntries: c.SetMaxListpackEntries, SetValue: c.SetMaxListpackValue,
+		ZSetEntries: c.ZSetMaxListpackEntries, ZSetValue: c.ZSetMaxListpackValue,
+		ListSize: c.ListMaxListpackSize, StreamNodeBytes: c.StreamNodeMaxBytes, StreamNodeEntries: c.StreamNodeMaxEntries,
+	}
 	a := &s.KS.Access
 	a.LFU, a.LogFactor, a.DecayTime = c.MaxMemoryPolicy.LFU(), c.LFULogFactor, c.LFUDecayTime
 }
