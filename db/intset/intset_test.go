@@ -99,8 +99,14 @@ func play(t *testing.T, in []byte) ([]byte, *model) {
 		if op&64 != 0 {
 			s = slices.Clip(s) // the next addition has no room
 		}
-		m.agree(t, s)
+		if Has(s, v) != m.has[v] {
+			t.Fatalf("Has(%d) = %v after operation %d", v, !m.has[v], op)
+		}
+		if len(m.has) < 12 || op&56 == 0 {
+			m.agree(t, s)
+		}
 	}
+	m.agree(t, s)
 	return s, m
 }
 
