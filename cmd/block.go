@@ -60,7 +60,7 @@ type Wait struct {
 	On         db.Type            // of the values that can serve it
 	Keys       [][]byte           // in the order of preference; borrowed
 	DeadlineMs int64              // Unix milliseconds, math.MaxInt64 for none
-	Nothing    func(*resp.Writer) // what to reply when the time is over
+	Nothing    func(*resp.Writer) // what to reply where nobody may wait
 	// Again is what the handler is run with when it is run again, if not with Args: XREAD
 	// puts an id where the client said "the last one". Borrowed.
 	Again [][]byte
@@ -154,9 +154,9 @@ func ceilMs(f *big.Float) (int64, bool) {
 }
 
 // Block makes the client wait until one of the keys, in the client's database, holds a
-// value of type on, when the handler is run again, or until the deadline, when nothing
-// writes the reply. Where nobody may wait, that is at once. The handler has not replied,
-// and returns what Block returns.
+// value of type on, when the handler is run again, or until the deadline, when the reply is
+// an absent array, whatever the command. Where nobody may wait, nothing writes the reply at
+// once. The handler has not replied, and returns what Block returns.
 func (c *Ctx) Block(on db.Type, keys [][]byte, deadlineMs int64, nothing func(*resp.Writer)) error {
 	return c.Wait(Wait{On: on, Keys: keys, DeadlineMs: deadlineMs, Nothing: nothing})
 }
@@ -281,7 +281,7 @@ func (s *Server) sendTo(cl *Client, mark resp.Mark) {
 func (s *Server) giveUp(w *waiter, err error) {
 	mark := w.cl.Out.Mark()
 	if err == nil {
-		w.nothing(&w.cl.Out)
+		w.cl.Out.NullArray()
 	}
 	s.finish(w, mark, err)
 }

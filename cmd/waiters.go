@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"redust/db"
-	"redust/resp"
 )
 
 // Who waits for what: the queues, the links that put a client into several of them, and
@@ -56,7 +55,6 @@ type waiter struct {
 	on      db.Type
 	orGone  bool
 	again   bool // another try has blocked again
-	nothing func(*resp.Writer)
 	untilMs int64
 	at      int   // place among the deadlines, -1: none
 	ns      int64 // time spent in the handler
@@ -70,7 +68,7 @@ func (b *blocking) enter(c *Ctx, o *Wait) {
 		w = &waiter{s: c.Server, cl: cl}
 		cl.waiter = w
 	}
-	w.cmd, w.on, w.orGone, w.nothing, w.untilMs, w.ns, w.at = c.Cmd, o.On, o.OrGone, o.Nothing, o.DeadlineMs, 0, -1
+	w.cmd, w.on, w.orGone, w.untilMs, w.ns, w.at = c.Cmd, o.On, o.OrGone, o.DeadlineMs, 0, -1
 	w.keep(c.Args, o.Again)
 	if cap(w.links) < len(o.Keys) {
 		w.links = make([]link, 0, len(o.Keys))
@@ -153,7 +151,6 @@ func (w *waiter) leave() {
 	}
 	b.clients--
 	w.cl.Flags &^= ClientBlocked
-	w.nothing = nil
 	if cap(w.buf) > keepWaitBytes || cap(w.shown) > keepWaitArgs {
 		w.cl.waiter = nil
 	}
