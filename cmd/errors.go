@@ -44,7 +44,10 @@ const (
 	ErrKillID       resp.Error = "ERR client-id should be greater than 0"
 	ErrMaxAgeInt    resp.Error = "ERR maxage is not an integer or out of range"
 	ErrMaxAge       resp.Error = "ERR maxage should be greater than 0"
+	ErrUnblocked    resp.Error = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
+	ErrUnblockHow   resp.Error = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
 	ErrPauseMode    resp.Error = "ERR CLIENT PAUSE mode must be WRITE or ALL"
+	ErrTimeoutFloat resp.Error = "ERR timeout is not a float or out of range"
 	ErrTimeoutInt   resp.Error = "ERR timeout is not an integer or out of range"
 	ErrTimeoutMinus resp.Error = "ERR timeout is negative"
 	ErrTimeoutRange resp.Error = "ERR timeout is out of range"
@@ -83,6 +86,7 @@ const (
 	ErrHLLDense     resp.Error = "ERR HLL encoding is not sparse"
 	ErrHLLNoKey     resp.Error = "ERR The specified key does not exist"
 	ErrValueLimit   resp.Error = "ERR value exceeds max-value-bytes"
+	ErrElementLimit resp.Error = "ERR collection exceeds max-collection-elements"
 	ErrReplyLimit   resp.Error = "ERR reply exceeds max-reply-bytes"
 )
 

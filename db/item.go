@@ -25,7 +25,8 @@ func (it Item) Key() []byte { return it.ref.Key() }
 // ExpireAt is the deadline, Unix milliseconds, or 0.
 func (it Item) ExpireAt() int64 { return it.ref.Deadline() }
 
-// Bytes is the value of a string; borrowed, not to be written to.
+// Bytes is the value of a string or of a packed collection; borrowed, not to be written
+// to.
 func (it Item) Bytes() []byte {
 	if b, ok := it.ref.Object().(*Blob); ok {
 		return b.data
@@ -132,30 +133,25 @@ func (d *DB) Delete(key []byte) bool {
 func (d *DB) SetExpire(it Item, at int64) { d.t.SetDeadline(it.ref, at) }
 
 // Rename moves the value of from, which exists, to the key to of database dst, in
-// place of what was there. The deadline goes with it. Between databases a long value
-// that a view is reading is copied: epochs count for one table, and to another this
-// one's would not tell that somebody reads.
+// place of what was there. The deadline goes with it.
 func (d *DB) Rename(from []byte, dst *DB, to []byte) {
-	it := d.Peek(from)
-	e := it.entry()
-	if b, ok := e.Object.(*Blob); ok && dst != d {
-		if d.t.Writable(b.epoch) {
-			b.epoch = dst.t.Epoch()
-		} else {
-			e.Object = dst.cloneObject(b)
-		}
-	}
+	e := d.Peek(from).entry()
 	key := append([]byte(nil), from...)
 	d.t.Delete(d.k.Hash(key), key)
 	dst.t.Put(dst.k.Hash(to), to, e)
 }
 
 // Copy stores a copy of the value of from, which exists, under the key to of database
-// dst. The deadline goes with it.
+// dst. The deadline goes with it. A value made of nodes is shared until one of the two
+// changes.
 func (d *DB) Copy(from []byte, dst *DB, to []byte) {
-	e := d.Peek(from).entry()
-	if e.Object != nil {
-		e.Object = dst.cloneObject(e.Object)
+	it := d.Peek(from)
+	e := it.entry()
+	switch o := e.Object.(type) {
+	case *Blob:
+		e.Object = &Blob{data: append([]byte(nil), o.data...), epoch: d.k.clock.Epoch()}
+	case root:
+		e.Object = d.ownRoot(it).(root).share()
 	}
 	e.Access = dst.k.Access.fresh()
 	dst.t.Put(dst.k.Hash(to), to, e)
@@ -167,14 +163,6 @@ func (it Item) entry() table.Entry {
 		Kind: it.ref.Kind(), Access: it.ref.Access(), Deadline: it.ref.Deadline(),
 		Bytes: append([]byte(nil), it.ref.Bytes()...), Object: it.ref.Object(),
 	}
-}
-
-// cloneObject copies a value that is not in a slab.
-func (d *DB) cloneObject(o table.Object) table.Object {
-	if b, ok := o.(*Blob); ok {
-		return &Blob{data: append([]byte(nil), b.data...), epoch: d.t.Epoch()}
-	}
-	panic("db: unknown kind of object")
 }
 
 // Random returns a key drawn at random that has not expired; borrowed. False if there

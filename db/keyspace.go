@@ -8,7 +8,8 @@
 //
 //   - a string of at most 255 bytes, in the slab beside its key;
 //   - a longer string, a Blob;
-//   - later, a collection.
+//   - a collection, packed into such a string while it is small, else a structure of
+//     nodes (value.go).
 //
 // A string is always its bytes, whatever Redis would call its encoding: "int" is a
 // property of those bytes, computed when somebody asks, and INCR rewrites the digits in
@@ -19,13 +20,15 @@
 // compare. The wheel reclaims it, in order of deadlines, in slices of some SliceKeys keys.
 // Whoever removes an expired key tells Hooks.Expired.
 //
-// Snapshots are views of the tables, see db/table; View takes them all at one moment.
+// Snapshots are views of the tables, see db/table. All tables and all values of a
+// keyspace follow one clock (db/cow), so a value moves between databases as it is.
 package db
 
 import (
 	"hash/maphash"
 	"math"
 
+	"redust/db/cow"
 	"redust/db/table"
 	"redust/db/wheel"
 )
@@ -82,6 +85,7 @@ type Keyspace struct {
 	Stats  Stats
 	Hooks  Hooks
 	Access Access // how accesses are noted, for eviction and OBJECT
+	Limits Limits // when collections change their form
 
 	// Frozen keeps keys past their deadline in memory, hidden: a replica waits for its
 	// master to delete them. Paused does so for a while, as CLIENT PAUSE does.
@@ -91,15 +95,18 @@ type Keyspace struct {
 	dbs     []*DB
 	now     int64
 	seed    maphash.Seed
+	clock   *cow.Clock
 	rnd     func() uint64
 	soonest int64    // see NextExpiry
 	due     [][]byte // scratch of Expire
-	size    []byte   // scratch for values under construction
+	size    []byte   // scratch for keys
+	pack    []byte   // scratch for packed values under construction, see edit
 }
 
 // New returns n empty databases. rnd gives random bits.
 func New(n int, rnd func() uint64) *Keyspace {
-	k := &Keyspace{seed: maphash.MakeSeed(), rnd: rnd, soonest: math.MaxInt64}
+	k := &Keyspace{seed: maphash.MakeSeed(), clock: cow.NewClock(), rnd: rnd, soonest: math.MaxInt64}
+	k.Limits = DefaultLimits
 	k.Access.rnd = rnd
 	for i := range n {
 		k.dbs = append(k.dbs, newDB(k, i))
@@ -191,7 +198,7 @@ func newDB(k *Keyspace, id int) *DB {
 }
 
 func (d *DB) clear() {
-	d.t = table.New(d.k.seed, d.arms)
+	d.t = table.New(d.k.seed, d.k.clock, d.arms)
 	d.w = new(wheel.Wheel)
 	d.w.Advance(d.k.now, 1, nil)
 	d.sweep = 0

@@ -55,9 +55,10 @@ func (t *Table) checkPage(p *page, top, index uint64) (count, timed int, bytes i
 			objects++
 			bytes += int64(p.object(i).MemBytes())
 		}
+		assert.That(e[flagsAt]&flagMeta == t.meta, "table: entry of a wrong shape")
 		if at := p.deadline(i); at != 0 {
 			timed++
-			assert.That(p.arm != 0 && p.arm <= at, "table: deadline without an appointment")
+			assert.That(t.armer == nil || p.arm != 0 && p.arm <= at, "table: deadline without an appointment")
 		}
 		live += len(e)
 		count++
