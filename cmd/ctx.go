@@ -19,6 +19,9 @@ type Ctx struct {
 	DB     *db.DB   // the client's database
 	Out    *resp.Writer
 
+	// NoBlock makes Block reply at once that there is nothing: in MULTI, in scripts.
+	NoBlock bool
+
 	owned bool // Args are buffers of their own, not parts of a query buffer
 	opts  Opts
 }
@@ -67,24 +70,28 @@ func ParseFloat(b []byte) (float64, bool) {
 	return f, true
 }
 
-// String looks up the string under argument i for reading. No value is no error; a
-// value of another type is.
-func (c *Ctx) String(i int) (db.Item, error) {
-	it := c.DB.Get(c.Args[i])
-	if it.OK() && it.Type() != db.String {
+// typed looks up the value under argument i for reading: a hit or a miss, and an access.
+// No value is no error; one of another type than t is.
+func (c *Ctx) typed(i int, t db.Type) (db.Item, error) { return ofType(c.DB.Get(c.Args[i]), t) }
+
+// typedForWrite is typed for a value that is about to be changed: no hit or miss.
+func (c *Ctx) typedForWrite(i int, t db.Type) (db.Item, error) {
+	return ofType(c.DB.ForWrite(c.Args[i]), t)
+}
+
+// ofType refuses a value of another type than t.
+func ofType(it db.Item, t db.Type) (db.Item, error) {
+	if it.OK() && it.Type() != t {
 		return db.Item{}, ErrWrongType
 	}
 	return it, nil
 }
 
-// StringForWrite is String for a string that is about to be changed.
-func (c *Ctx) StringForWrite(i int) (db.Item, error) {
-	it := c.DB.ForWrite(c.Args[i])
-	if it.OK() && it.Type() != db.String {
-		return db.Item{}, ErrWrongType
-	}
-	return it, nil
-}
+// String is typed for a string.
+func (c *Ctx) String(i int) (db.Item, error) { return c.typed(i, db.String) }
+
+// StringForWrite is typedForWrite for a string.
+func (c *Ctx) StringForWrite(i int) (db.Item, error) { return c.typedForWrite(i, db.String) }
 
 // Changed reports one change to key in database d. From this report follow the dirty
 // count and whatever else has to know of changes; event is the name of the keyspace
@@ -92,6 +99,9 @@ func (c *Ctx) StringForWrite(i int) (db.Item, error) {
 // changed, after the change.
 func (c *Ctx) Changed(d *db.DB, key []byte, event string) {
 	c.Server.Dirty++
+	if c.blocking.clients > 0 {
+		c.blocking.changed(d, c.KS.Hash(key), key)
+	}
 	if c.OnChange != nil {
 		c.OnChange(d, key, event)
 	}
@@ -103,6 +113,18 @@ func (c *Ctx) Also(d *db.DB, key []byte, event string) {
 	if c.OnChange != nil {
 		c.OnChange(d, key, event)
 	}
+}
+
+// Gone reports that a change, which Changed has reported, left a collection empty, so that
+// its key is no more.
+func (c *Ctx) Gone(d *db.DB, key []byte) { c.Also(d, key, "del") }
+
+// fitsElements guards max-collection-elements: total is what the collection would have.
+func (c *Ctx) fitsElements(total int64) error {
+	if limit := c.Cfg.MaxCollectionElements; limit > 0 && total > limit {
+		return ErrElementLimit
+	}
+	return nil
 }
 
 // Opts returns a cursor over the optional arguments from i on.

@@ -79,18 +79,17 @@ func (c *Ctx) replyFull(mark resp.Mark) bool {
 // other wildcard matches.
 func matchesAll(pattern []byte) bool { return len(pattern) == 1 && pattern[0] == '*' }
 
+// scanCount is COUNT where a client does not say.
+const scanCount = 10
+
 // scan replies the next cursor and a list of keys. It looks at COUNT keys at least,
 // since a page is always finished; MATCH and TYPE then drop some of them.
 func scan(c *Ctx) error {
-	const (
-		defaultCount = 10
-		pagesPerKey  = 10 // bounds a call where pages are empty or all their keys expired
-	)
 	cursor, ok := parseCursor(c.Arg(1))
 	if !ok {
 		return ErrCursor
 	}
-	count := int64(defaultCount)
+	count := int64(scanCount)
 	var f scanFilter
 	o := c.Opts(2)
 	for o.Next() {
@@ -100,8 +99,7 @@ func scan(c *Ctx) error {
 				o.Fail(ErrSyntax)
 			}
 		case o.Is("MATCH"):
-			f.pattern = o.Value()
-			f.match = !matchesAll(f.pattern)
+			f.setPattern(o.Value())
 		case o.Is("TYPE"):
 			f.typed = true
 			f.kind, f.known = typeNamed(o.Value())
@@ -113,24 +111,35 @@ func scan(c *Ctx) error {
 		return o.Err
 	}
 
-	n, looked, full := 0, int64(0), false
-	mark := c.Out.Mark()
-	for pages := int64(0); ; {
-		cursor = c.DB.Scan(cursor, func(it db.Item) {
+	return c.scanPages(cursor, count, func(cursor uint64) (next uint64, looked, replied int) {
+		next = c.DB.Scan(cursor, func(it db.Item) {
 			looked++
 			if f.passes(it) {
 				c.Out.Bulk(it.Key())
-				n++
+				replied++
 			}
 		})
+		return next, looked, replied
+	})
+}
+
+// scanPages replies the next cursor and a list, which page writes a page at a time from
+// where a cursor leads: it returns the cursor of the next page, 0 after the last, how many
+// elements it looked at, and how many replies it wrote.
+func (c *Ctx) scanPages(cursor uint64, count int64, page func(cursor uint64) (next uint64, looked, replied int)) error {
+	const pagesPerElement = 10 // bounds a call where pages are empty or hold nothing that passes
+	n, looked := 0, int64(0)
+	mark := c.Out.Mark()
+	for pages := int64(0); ; {
+		next, some, wrote := page(cursor)
+		cursor, looked, n = next, looked+int64(some), n+wrote
 		pages++
-		full = c.replyFull(mark)
-		if cursor == 0 || full || looked >= count || pages/pagesPerKey >= count {
+		if c.replyFull(mark) {
+			return ErrReplyLimit
+		}
+		if cursor == 0 || looked >= count || pages/pagesPerElement >= count {
 			break
 		}
-	}
-	if full {
-		return ErrReplyLimit
 	}
 	var room [64]byte
 	head := resp.Writer{B: room[:0]}
@@ -141,6 +150,53 @@ func scan(c *Ctx) error {
 	return nil
 }
 
+// scanCollection is what SSCAN, HSCAN and ZSCAN have in common: key in argument 1, cursor
+// in 2, options from 3 on; NOVALUES is HSCAN's alone. The command then calls scanPages; a
+// value that is missing is an empty page, and one that is packed is one page, whatever
+// the cursor.
+type scanCollection struct {
+	it       db.Item
+	cursor   uint64
+	count    int64
+	f        scanFilter
+	noValues bool
+}
+
+// scanArgs reads the arguments of a scan over a collection of type t.
+func (c *Ctx) scanArgs(t db.Type) (s scanCollection, err error) {
+	var ok bool
+	if s.cursor, ok = parseCursor(c.Arg(2)); !ok {
+		return s, ErrCursor
+	}
+	// Redis looks the key up before it reads options: a missing key is an empty page
+	// whatever they are.
+	if s.it, err = c.typed(1, t); err != nil || !s.it.OK() {
+		return s, err
+	}
+	s.count = scanCount
+	o := c.Opts(3)
+	for o.Next() {
+		switch {
+		case o.Is("COUNT"):
+			if s.count = o.Int(); s.count < 1 {
+				o.Fail(ErrSyntax)
+			}
+		case o.Is("MATCH"):
+			s.f.setPattern(o.Value())
+		case t == db.Hash && o.Is("NOVALUES"):
+			s.noValues = true
+		default:
+			o.Fail(ErrSyntax)
+		}
+	}
+	return s, o.Err
+}
+
+// passes tells whether the pattern lets this element through.
+func (s *scanCollection) passes(element []byte) bool {
+	return !s.f.match || glob.Match(s.f.pattern, element, false)
+}
+
 // scanFilter is what MATCH and TYPE let pass.
 type scanFilter struct {
 	match   bool
@@ -149,6 +205,8 @@ type scanFilter struct {
 	known   bool // a type of this name exists; else nothing passes
 	kind    db.Type
 }
+
+func (f *scanFilter) setPattern(p []byte) { f.pattern, f.match = p, !matchesAll(p) }
 
 func (f *scanFilter) passes(it db.Item) bool {
 	if f.typed && (!f.known || it.Type() != f.kind) {

@@ -25,7 +25,8 @@ func (it Item) Key() []byte { return it.ref.Key() }
 // ExpireAt is the deadline, Unix milliseconds, or 0.
 func (it Item) ExpireAt() int64 { return it.ref.Deadline() }
 
-// Bytes is the value of a string; borrowed, not to be written to.
+// Bytes is the value of a string or of a packed collection; borrowed, not to be written
+// to.
 func (it Item) Bytes() []byte {
 	if b, ok := it.ref.Object().(*Blob); ok {
 		return b.data
@@ -58,7 +59,20 @@ func (d *DB) aliveAt(h uint64, key []byte) table.Ref {
 		}
 		return table.Ref{}
 	}
+	if r.Timed() && d.wilted(r) {
+		if !d.k.Frozen && !d.k.Paused {
+			d.expireAll(h, key, r)
+		}
+		return table.Ref{}
+	}
 	return r
+}
+
+// past tells whether the key at r does not exist any more, because its deadline has passed
+// or that of all it holds.
+func (d *DB) past(r table.Ref) bool {
+	at := r.Deadline()
+	return at != 0 && at <= d.k.now || r.Timed() && d.wilted(r)
 }
 
 // expire removes a key past its deadline.
@@ -132,30 +146,25 @@ func (d *DB) Delete(key []byte) bool {
 func (d *DB) SetExpire(it Item, at int64) { d.t.SetDeadline(it.ref, at) }
 
 // Rename moves the value of from, which exists, to the key to of database dst, in
-// place of what was there. The deadline goes with it. Between databases a long value
-// that a view is reading is copied: epochs count for one table, and to another this
-// one's would not tell that somebody reads.
+// place of what was there. The deadline goes with it.
 func (d *DB) Rename(from []byte, dst *DB, to []byte) {
-	it := d.Peek(from)
-	e := it.entry()
-	if b, ok := e.Object.(*Blob); ok && dst != d {
-		if d.t.Writable(b.epoch) {
-			b.epoch = dst.t.Epoch()
-		} else {
-			e.Object = dst.cloneObject(b)
-		}
-	}
+	e := d.Peek(from).entry()
 	key := append([]byte(nil), from...)
 	d.t.Delete(d.k.Hash(key), key)
 	dst.t.Put(dst.k.Hash(to), to, e)
 }
 
 // Copy stores a copy of the value of from, which exists, under the key to of database
-// dst. The deadline goes with it.
+// dst. The deadline goes with it. A value made of nodes is shared until one of the two
+// changes.
 func (d *DB) Copy(from []byte, dst *DB, to []byte) {
-	e := d.Peek(from).entry()
-	if e.Object != nil {
-		e.Object = dst.cloneObject(e.Object)
+	it := d.Peek(from)
+	e := it.entry()
+	switch o := e.Object.(type) {
+	case *Blob:
+		e.Object = &Blob{data: append([]byte(nil), o.data...), epoch: d.k.clock.Epoch()}
+	case root:
+		e.Object = d.ownRoot(it).(root).share()
 	}
 	e.Access = dst.k.Access.fresh()
 	dst.t.Put(dst.k.Hash(to), to, e)
@@ -169,14 +178,6 @@ func (it Item) entry() table.Entry {
 	}
 }
 
-// cloneObject copies a value that is not in a slab.
-func (d *DB) cloneObject(o table.Object) table.Object {
-	if b, ok := o.(*Blob); ok {
-		return &Blob{data: append([]byte(nil), b.data...), epoch: d.t.Epoch()}
-	}
-	panic("db: unknown kind of object")
-}
-
 // Random returns a key drawn at random that has not expired; borrowed. False if there
 // is none.
 func (d *DB) Random() ([]byte, bool) {
@@ -185,13 +186,10 @@ func (d *DB) Random() ([]byte, bool) {
 		if !r.OK() {
 			return nil, false
 		}
-		if at := r.Deadline(); at == 0 || at > d.k.now {
+		if !d.past(r) {
 			return r.Key(), true
 		}
-		if !d.k.Frozen && !d.k.Paused {
-			key := append([]byte(nil), r.Key()...)
-			d.expire(d.k.Hash(key), key, r.Deadline())
-		}
+		d.alive(append([]byte(nil), r.Key()...)) // removes it, if that is ours to do
 	}
 	// Nearly everything is past its deadline: look at all of it.
 	var found []byte
@@ -207,7 +205,7 @@ func (d *DB) Random() ([]byte, bool) {
 func (d *DB) Each(yield func(Item) bool) {
 	for cursor, more := uint64(0), true; more; {
 		cursor = d.t.Scan(cursor, func(r table.Ref) {
-			if at := r.Deadline(); more && (at == 0 || at > d.k.now) {
+			if more && !d.past(r) {
 				more = yield(Item{r, d})
 			}
 		})
@@ -219,7 +217,7 @@ func (d *DB) Each(yield func(Item) bool) {
 // cursor of the next, 0 after the last; see table.Scan. Nothing may change meanwhile.
 func (d *DB) Scan(cursor uint64, each func(Item)) uint64 {
 	return d.t.Scan(cursor&math.MaxInt64, func(r table.Ref) {
-		if at := r.Deadline(); at == 0 || at > d.k.now {
+		if !d.past(r) {
 			each(Item{r, d})
 		}
 	})

@@ -8,7 +8,8 @@
 //
 //   - a string of at most 255 bytes, in the slab beside its key;
 //   - a longer string, a Blob;
-//   - later, a collection.
+//   - a collection, packed into such a string while it is small, else a structure of
+//     nodes (value.go).
 //
 // A string is always its bytes, whatever Redis would call its encoding: "int" is a
 // property of those bytes, computed when somebody asks, and INCR rewrites the digits in
@@ -19,13 +20,15 @@
 // compare. The wheel reclaims it, in order of deadlines, in slices of some SliceKeys keys.
 // Whoever removes an expired key tells Hooks.Expired.
 //
-// Snapshots are views of the tables, see db/table; View takes them all at one moment.
+// Snapshots are views of the tables, see db/table. All tables and all values of a
+// keyspace follow one clock (db/cow), so a value moves between databases as it is.
 package db
 
 import (
 	"hash/maphash"
 	"math"
 
+	"redust/db/cow"
 	"redust/db/table"
 	"redust/db/wheel"
 )
@@ -66,13 +69,17 @@ func (t Type) String() string {
 // Keys are borrowed.
 type Hooks struct {
 	Expired func(d *DB, key []byte, lateMs int64) // after a key past its deadline is gone
-	Evicted func(d *DB, key []byte)               // after a key made room for others
+	// FieldsExpired comes after fields of the hash under key, past their deadline, are gone;
+	// with gone, the key went with them.
+	FieldsExpired func(d *DB, key []byte, lateMs int64, gone bool)
+	Evicted       func(d *DB, key []byte) // after a key made room for others
 }
 
 // Stats counts what happens to keys.
 type Stats struct {
 	Hits, Misses   int64 // of lookups for reading
 	Expired        int64 // keys that reached their deadline and are gone
+	FieldsExpired  int64 // fields of hashes that did
 	Evicted        int64
 	TimeCapReached int64 // slices of expiry that ended before the work did
 }
@@ -82,6 +89,7 @@ type Keyspace struct {
 	Stats  Stats
 	Hooks  Hooks
 	Access Access // how accesses are noted, for eviction and OBJECT
+	Limits Limits // when collections change their form
 
 	// Frozen keeps keys past their deadline in memory, hidden: a replica waits for its
 	// master to delete them. Paused does so for a while, as CLIENT PAUSE does.
@@ -91,15 +99,19 @@ type Keyspace struct {
 	dbs     []*DB
 	now     int64
 	seed    maphash.Seed
+	clock   *cow.Clock
 	rnd     func() uint64
 	soonest int64    // see NextExpiry
+	until   int64    // see left
 	due     [][]byte // scratch of Expire
-	size    []byte   // scratch for values under construction
+	size    []byte   // scratch for keys
+	pack    []byte   // scratch for packed values under construction, see edit
 }
 
 // New returns n empty databases. rnd gives random bits.
 func New(n int, rnd func() uint64) *Keyspace {
-	k := &Keyspace{seed: maphash.MakeSeed(), rnd: rnd, soonest: math.MaxInt64}
+	k := &Keyspace{seed: maphash.MakeSeed(), clock: cow.NewClock(), rnd: rnd, soonest: math.MaxInt64}
+	k.Limits = DefaultLimits
 	k.Access.rnd = rnd
 	for i := range n {
 		k.dbs = append(k.dbs, newDB(k, i))
@@ -191,7 +203,7 @@ func newDB(k *Keyspace, id int) *DB {
 }
 
 func (d *DB) clear() {
-	d.t = table.New(d.k.seed, d.arms)
+	d.t = table.New(d.k.seed, d.k.clock, d.arms)
 	d.w = new(wheel.Wheel)
 	d.w.Advance(d.k.now, 1, nil)
 	d.sweep = 0

@@ -4,29 +4,22 @@ import (
 	"redust/db/table"
 )
 
-// Encoding is how Redis would hold a string, as far as it does not follow from the
-// string itself.
-type Encoding uint8
-
-// The encodings. Most values are Plain: "int" if they read as a 64-bit integer,
-// "embstr" up to 44 bytes, else "raw". The others never are "int", and Raw is what a
-// string becomes that was changed in place.
+// The encodings of strings, as far as they do not follow from the string itself. Most
+// are Plain: "int" if they read as a 64-bit integer, "embstr" up to 44 bytes, else
+// "raw". The others never are "int", and Raw is what a string becomes that was changed
+// in place.
 const (
 	Plain Encoding = iota
 	Text
 	Raw
 )
 
-const (
-	typeMask  = 0x0f
-	encShift  = 4
-	maxEmbstr = 44 // bytes
-)
+const maxEmbstr = 44 // bytes
 
-// Blob is a string too long for a slab.
+// Blob is a string, or a packed collection, too long for a slab.
 type Blob struct {
 	data  []byte
-	epoch uint32
+	epoch uint64
 }
 
 // MemBytes is the memory of the blob, bytes.
@@ -87,7 +80,7 @@ func (d *DB) Overwrite(it Item, val []byte, enc Encoding) bool {
 	if it.ref.Object() != nil || len(it.ref.Bytes()) != len(val) {
 		return false
 	}
-	copy(d.t.Own(it.ref).Bytes(), val)
+	copy(d.t.OwnEntry(it.ref).Bytes(), val)
 	if kind := uint8(String) | uint8(enc)<<encShift; it.ref.Kind() != kind {
 		d.t.SetKind(it.ref, kind)
 	}
@@ -157,7 +150,7 @@ func (d *DB) extend(h uint64, key []byte, r table.Ref, n int) {
 func (d *DB) editable(r table.Ref) []byte {
 	b, ok := r.Object().(*Blob)
 	if !ok {
-		return d.t.Own(r).Bytes()
+		return d.t.OwnEntry(r).Bytes()
 	}
 	if !d.t.Writable(b.epoch) {
 		b = &Blob{data: append([]byte(nil), b.data...), epoch: d.t.Epoch()}
@@ -166,10 +159,10 @@ func (d *DB) editable(r table.Ref) []byte {
 	return b.data
 }
 
-// Encoding is the name that OBJECT ENCODING gives the value.
-func (it Item) Encoding() string {
+// stringEncoding is the name that OBJECT ENCODING gives a string.
+func (it Item) stringEncoding() string {
 	b := it.Bytes()
-	switch enc := Encoding(it.ref.Kind() >> encShift); {
+	switch enc := it.Encoded(); {
 	case enc == Plain && len(b) <= 20 && isInt(b):
 		return "int"
 	case enc != Raw && len(b) <= maxEmbstr:

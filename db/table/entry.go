@@ -2,28 +2,38 @@ package table
 
 import "encoding/binary"
 
-// An entry in a slab: seven bytes, perhaps a deadline, the key, the value. Of an
-// object the value is its place in objs, one byte. A key that is too long for the slab
-// makes the entry an object too, a *long that holds the key beside the value.
+// An entry in a slab: three bytes, in a table of keys four more, perhaps a deadline, the
+// key, the value. Of an object the value is its place in objs, one byte. A key that is
+// too long for the slab makes the entry an object too, a *long that holds the key
+// beside the value.
 const (
 	flagsAt   = 0
-	kindAt    = 1
-	accessAt  = 2 // three bytes, little endian
-	klenAt    = 5
-	vlenAt    = 6
-	headBytes = 7
+	klenAt    = 1
+	vlenAt    = 2
+	headBytes = 3
+	kindAt    = 3
+	accessAt  = 4 // three bytes, little endian
+	metaBytes = 4 // kind and access
 
 	flagDeadline = 1 // times 8 it is the room that a deadline takes
-	flagObject   = 2
-	flagLong     = 4
+	flagMeta     = 2 // times 2 it is the room that kind and access take
+	flagObject   = 4
+	flagLong     = 8
+	flagTimed    = 16 // the object is a Timed that has a deadline
 )
+
+// deadlineAt is where the deadline of an entry with these flags begins, if it has one.
+func deadlineAt(flags uint8) int { return headBytes + int(flags&flagMeta)*2 }
+
+// keyAt is where the key of an entry with these flags begins.
+func keyAt(flags uint8) int { return headBytes + int(flags&flagMeta)*2 + int(flags&flagDeadline)*8 }
 
 // long is an entry whose key does not fit a slab.
 type long struct {
 	key   []byte
 	val   []byte // the value's bytes, if obj is nil
 	obj   Object
-	epoch uint32
+	epoch uint64
 }
 
 func (l *long) MemBytes() int {
@@ -38,7 +48,7 @@ func (l *long) MemBytes() int {
 func (p *page) entry(i int) []byte {
 	o := int(p.off[i&63])
 	e := p.slab[o:]
-	return e[:headBytes+int(e[flagsAt]&flagDeadline)*8+int(e[klenAt])+int(e[vlenAt])]
+	return e[:keyAt(e[flagsAt])+int(e[klenAt])+int(e[vlenAt])]
 }
 
 // raw is the value part of the entry in slot i.
@@ -50,12 +60,23 @@ func (p *page) raw(i int) []byte {
 
 func (p *page) object(i int) Object { return (*p.objs)[p.raw(i)[0]] }
 
+// value is the object that is the value in slot i, nil if that is bytes.
+func (p *page) value(i int) Object {
+	switch f := p.slab[p.off[i&63]]; {
+	case f&flagLong != 0:
+		return p.object(i).(*long).obj
+	case f&flagObject != 0:
+		return p.object(i)
+	}
+	return nil
+}
+
 func (p *page) key(i int) []byte {
 	e := p.entry(i)
 	if e[flagsAt]&flagLong != 0 {
 		return p.object(i).(*long).key
 	}
-	k := headBytes + int(e[flagsAt]&flagDeadline)*8
+	k := keyAt(e[flagsAt])
 	return e[k : k+int(e[klenAt]) : k+int(e[klenAt])]
 }
 
@@ -64,7 +85,25 @@ func (p *page) deadline(i int) int64 {
 	if e[flagsAt]&flagDeadline == 0 {
 		return 0
 	}
-	return int64(binary.LittleEndian.Uint64(e[headBytes:]))
+	return int64(binary.LittleEndian.Uint64(e[deadlineAt(e[flagsAt]):]))
+}
+
+// inner is the next deadline inside the object of the entry in slot i, or 0.
+func (p *page) inner(i int) int64 {
+	if p.slab[p.off[i&63]]&flagTimed == 0 {
+		return 0
+	}
+	return p.value(i).(Timed).NextDeadline()
+}
+
+// next is the deadline in slot i that comes first, the entry's or one inside its object;
+// 0 if there is none.
+func (p *page) next(i int) int64 {
+	at, inner := p.deadline(i), p.inner(i)
+	if at == 0 || inner != 0 && inner < at {
+		return inner
+	}
+	return at
 }
 
 // earliest is the first of the page's deadlines, or 0.
@@ -73,7 +112,7 @@ func (p *page) earliest() (at int64) {
 		if tag == 0 {
 			continue
 		}
-		if d := p.deadline(i); d != 0 && (at == 0 || d < at) {
+		if d := p.next(i); d != 0 && (at == 0 || d < at) {
 			at = d
 		}
 	}
@@ -114,10 +153,10 @@ func (r Ref) Key() []byte { return r.p.key(r.slot) }
 // by key, the page's prefix if it was met in a walk, 0 in a view.
 func (r Ref) Hash() uint64 { return r.hash }
 
-// Kind is the byte that Put was given to say what the value is.
+// Kind is the byte that Put was given to say what the value is. Members have none.
 func (r Ref) Kind() uint8 { return r.p.slab[int(r.p.off[r.slot&63])+kindAt] }
 
-// Access is the entry's 24 bits of access history.
+// Access is the entry's 24 bits of access history. Members have none.
 func (r Ref) Access() uint32 {
 	e := r.p.slab[int(r.p.off[r.slot&63])+accessAt:]
 	return uint32(e[0]) | uint32(e[1])<<8 | uint32(e[2])<<16
@@ -127,12 +166,12 @@ func (r Ref) Access() uint32 {
 func (r Ref) Deadline() int64 { return r.p.deadline(r.slot) }
 
 // Bytes is the value of an entry without object. It points into the page, and may be
-// written through only if it came from Table.Own.
+// written through only if it came from Table.OwnEntry.
 func (r Ref) Bytes() []byte {
 	e := r.p.slab[r.p.off[r.slot&63]:]
 	f := e[flagsAt]
 	if f&(flagObject|flagLong) == 0 {
-		v := headBytes + int(f&flagDeadline)*8 + int(e[klenAt])
+		v := keyAt(f) + int(e[klenAt])
 		return e[v : v+int(e[vlenAt]) : v+int(e[vlenAt])]
 	}
 	if f&flagLong != 0 {
@@ -142,15 +181,10 @@ func (r Ref) Bytes() []byte {
 }
 
 // Object is the value of an entry that has an object, else nil.
-func (r Ref) Object() Object {
-	switch f := r.p.slab[r.p.off[r.slot&63]]; {
-	case f&flagLong != 0:
-		return r.p.object(r.slot).(*long).obj
-	case f&flagObject != 0:
-		return r.p.object(r.slot)
-	}
-	return nil
-}
+func (r Ref) Object() Object { return r.p.value(r.slot) }
+
+// Timed tells whether the entry's object is a Timed that has a deadline.
+func (r Ref) Timed() bool { return r.p.slab[r.p.off[r.slot&63]]&flagTimed != 0 }
 
 // MemBytes is the memory that the entry takes, its share of the page and its object
 // included, bytes.

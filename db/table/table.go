@@ -17,12 +17,16 @@
 //
 //	hash  | top 8 | directory, as deep as needed ... | group 3 | tag 7 | unused 8 |
 //
-//	entry | flags | kind | access 3 | klen | vlen | [deadline 8] | key | value |
+//	entry | flags | klen | vlen | [kind, access 3] | [deadline 8] | key | value |
 //
 // To the collector a page is two or three objects whatever it holds, so ten million
 // keys are some hundred thousand objects. A directory and the top hold pointers alone.
 // A table starts as one page under a top of one; when that directory reaches 2^10 the
 // top becomes 256 wide, so no directory is ever large enough that doubling it shows.
+//
+// The index of a large collection is such a table too, made by NewMembers. Its entries
+// have no kind and no access history, which a member of a set does not need, and it is
+// the root of a value: Own and Share make of it what db/cow asks of a root.
 //
 // Inside a page a key has a home group of eight slots, and eight tags are compared as
 // one word. Bit g of over says that some key whose home is g had to go to another
@@ -33,17 +37,18 @@
 // stays as dead bytes until the slab would have to grow and a third of it is dead;
 // then it is rewritten. A key or value longer than 255 bytes stands in objs.
 //
-// Copy on write. The table has an epoch, each page and directory the epoch in which it
-// was made. View copies the top and raises the epoch. While a view lives, what is older
-// than the newest view (its epoch below frozen) is cloned before the first write, in
-// one place, own. So a view is a few pointers, is read by other goroutines with no
+// Copy on write, by the rules of db/cow: each page and directory has the epoch in which
+// it was made, and one that a view or a copy sees is cloned before its first write, in
+// one place, own. A view is a copy of the top; it is read by other goroutines with no
 // lock, and dropping it is all the cleaning there is. One field of a frozen page may
 // still be written, since no view reads it: arm.
 //
 // Deadlines. A page knows in arm when somebody (the wheel) will come and look at it,
 // and asks for an earlier visit when an earlier deadline is set. One appointment
 // serves the whole page: a deadline that moves later, and all but the first of 64,
-// cost nothing at all. The design had an appointment a key.
+// cost nothing at all. The design had an appointment a key. An object may have deadlines
+// of its own inside (Timed); a flag in its entry says so, and its next one counts as if it
+// were the entry's.
 //
 // Costs: find is a hash, three dependent loads and one compare of the key; insert adds
 // a copy; a split moves 64 entries. Between calls (check proves it): every entry lies
@@ -58,6 +63,7 @@ import (
 	"hash/maphash"
 	"math/bits"
 
+	"redust/db/cow"
 	"redust/internal/assert"
 )
 
@@ -81,32 +87,40 @@ type Object interface {
 	MemBytes() int
 }
 
+// Timed is an object that has deadlines of its own inside. Whoever changes them tells
+// Table.Retimed.
+type Timed interface {
+	Object
+	// NextDeadline is the earliest of them, or 0.
+	NextDeadline() int64
+}
+
 // Armer is told when a page wants to be visited: hash leads to the page, at is
 // the time in the unit of the deadlines.
 type Armer interface {
 	Arm(hash uint64, at int64)
 }
 
-// Table maps keys to entries. It belongs to one goroutine. Use New.
+// Table maps keys to entries. It belongs to one goroutine. Use New or NewMembers.
 type Table struct {
-	top    []*dir
-	shift  uint8 // of a hash to its place in top: 64 or 56
-	epoch  uint32
-	frozen uint32 // what is older belongs to a living view
-	views  []uint32
-	count  int
-	timed  int // entries with a deadline
-	bytes  int64
-	frame  int64 // of bytes: page headers, directories, the top
-	seed   maphash.Seed
-	armer  Armer
+	cow.Owner
+	top   []*dir
+	shift uint8 // of a hash to its place in top: 64 or 56
+	meta  uint8 // flagMeta if entries have a kind and an access history
+	count int
+	timed int // entries with a deadline
+	inner int // entries whose object has deadlines
+	bytes int64
+	frame int64 // of bytes: page headers, directories, the top
+	seed  maphash.Seed
+	armer Armer
 }
 
 // dir is one directory: pages by the hash bits after those of the top.
 type dir struct {
 	pages   []*page
 	depth   uint8
-	epoch   uint32
+	epoch   uint64
 	deepest int // pages whose depth equals the directory's
 }
 
@@ -116,7 +130,7 @@ type page struct {
 	tags  [pageSlots]uint8
 	off   [pageSlots]uint16
 	arm   int64 // when the page will be visited; 0 if nobody will
-	epoch uint32
+	epoch uint64
 	dead  uint16 // bytes of the slab that no entry uses
 	depth uint8
 	count uint8
@@ -130,22 +144,55 @@ const few, joined = 12, 24
 const (
 	pageBytes = 256 // the size class of a page
 	dirBytes  = 48
+	rootBytes = 128 // a Table
 )
 
-// New returns an empty table. Tables that share seed agree on Hash. armer may be nil
-// when no deadline will be set.
-func New(seed maphash.Seed, armer Armer) *Table {
-	t := &Table{seed: seed, armer: armer, epoch: 1}
+// New returns an empty table of keys. Tables that share seed agree on Hash.
+func New(seed maphash.Seed, clock *cow.Clock, armer Armer) *Table {
+	t := &Table{Owner: cow.NewOwner(clock), seed: seed, armer: armer, meta: flagMeta}
 	t.reset()
 	return t
 }
 
+// NewMembers returns an empty table whose entries have no kind and no access history:
+// Put ignores both. They may have deadlines, for which nobody is told to visit.
+func NewMembers(seed maphash.Seed, clock *cow.Clock) *Table {
+	t := &Table{Owner: cow.NewOwner(clock), seed: seed}
+	t.reset()
+	return t
+}
+
+// Own returns the table for writing: itself, or, if a view sees it, a copy of its root
+// that is to take its place. It is for a table that is a value; one that is read through
+// View is always its owner's to write.
+func (t *Table) Own() *Table {
+	if t.RootWritable() {
+		return t
+	}
+	return t.copyRoot(t.Renewed())
+}
+
+// Share returns a copy of the table, in a time that does not depend on its size: pages
+// are cloned when one of the two first writes to them. Until then their memory counts
+// for both. The table must be the caller's to write, see Own.
+func (t *Table) Share() *Table { return t.copyRoot(t.Owner.Share()) }
+
+func (t *Table) copyRoot(o cow.Owner) *Table {
+	c := *t
+	c.Owner = o
+	c.top = append([]*dir(nil), t.top...)
+	return &c
+}
+
+// MemBytes is the memory of the table as a value, bytes.
+func (t *Table) MemBytes() int { return rootBytes + int(t.bytes) }
+
 // reset makes the table as it was when new, the views aside.
 func (t *Table) reset() {
 	p := t.newPage(0, 0)
-	t.top = []*dir{{pages: []*page{p}, epoch: t.epoch, deepest: 1}}
+	t.top = []*dir{{pages: []*page{p}, epoch: t.Epoch(), deepest: 1}}
 	t.shift = 64
-	t.count, t.timed = 0, 0
+	t.count, t.timed, t.inner = 0, 0, 0
 	t.bytes = pageBytes + dirBytes + 16
 	t.frame = t.bytes
 }
@@ -159,6 +206,9 @@ func (t *Table) Len() int { return t.count }
 // Timed is the number of entries that have a deadline.
 func (t *Table) Timed() int { return t.timed }
 
+// Inner is the number of entries whose object has deadlines inside.
+func (t *Table) Inner() int { return t.inner }
+
 // Bytes is the memory that the table holds, objects included and views not, bytes.
 func (t *Table) Bytes() int64 { return t.bytes }
 
@@ -167,13 +217,6 @@ func (t *Table) Overhead() int64 { return t.frame }
 
 // Resized tells that an object in the table has grown by delta bytes.
 func (t *Table) Resized(delta int) { t.bytes += int64(delta) }
-
-// Epoch is the table's epoch, for an object that is being made.
-func (t *Table) Epoch() uint32 { return t.epoch }
-
-// Writable tells whether something made in this epoch may be changed in place, that
-// is, whether no living view sees it.
-func (t *Table) Writable(epoch uint32) bool { return epoch >= t.frozen }
 
 func (t *Table) dir(h uint64) *dir { return t.top[h>>t.shift] }
 
@@ -301,10 +344,10 @@ const TouchMax = 16
 // clone that has taken its place.
 func (t *Table) own(h uint64) *page {
 	p := t.page(h)
-	if p.epoch >= t.frozen {
+	if t.Writable(p.epoch) {
 		return p
 	}
-	q := p.clone(t.epoch)
+	q := p.clone(t.Epoch())
 	d := t.ownDir(h)
 	t.link(d, h, q)
 	return q
@@ -313,10 +356,10 @@ func (t *Table) own(h uint64) *page {
 // ownDir is own for a directory.
 func (t *Table) ownDir(h uint64) *dir {
 	d := t.dir(h)
-	if d.epoch >= t.frozen {
+	if t.Writable(d.epoch) {
 		return d
 	}
-	c := &dir{pages: append([]*page(nil), d.pages...), depth: d.depth, epoch: t.epoch, deepest: d.deepest}
+	c := &dir{pages: append([]*page(nil), d.pages...), depth: d.depth, epoch: t.Epoch(), deepest: d.deepest}
 	t.top[h>>t.shift] = c
 	return c
 }
@@ -336,7 +379,7 @@ func (t *Table) link(d *dir, h uint64, p *page) {
 }
 
 func (t *Table) newPage(depth uint8, slab int) *page {
-	p := &page{depth: depth, epoch: t.epoch}
+	p := &page{depth: depth, epoch: t.Epoch()}
 	if slab > 0 {
 		p.slab = sized(slab)
 	}
@@ -344,7 +387,7 @@ func (t *Table) newPage(depth uint8, slab int) *page {
 }
 
 // clone copies a page so that the copy can be written while the old one is read.
-func (p *page) clone(epoch uint32) *page {
+func (p *page) clone(epoch uint64) *page {
 	q := new(page)
 	*q = *p
 	q.epoch = epoch
@@ -453,13 +496,13 @@ func (t *Table) widen() {
 	t.shift = 64 - topBits
 	const each = 1 << (wideAt - topBits)
 	for i := range t.top {
-		s := &dir{pages: append([]*page(nil), d.pages[i*each:(i+1)*each]...), depth: wideAt - topBits, epoch: t.epoch}
+		s := &dir{pages: append([]*page(nil), d.pages[i*each:(i+1)*each]...), depth: wideAt - topBits, epoch: t.Epoch()}
 		for j := 0; j < each; {
 			p := s.pages[j]
-			if p.epoch < t.frozen {
+			if !t.Writable(p.epoch) {
 				// Its depth is about to be counted from elsewhere, and a view may be
 				// reading the page, so this one must be ours.
-				p = p.clone(t.epoch)
+				p = p.clone(t.Epoch())
 			}
 			p.depth -= topBits
 			n := 1 << (s.depth - p.depth)
@@ -540,7 +583,7 @@ func (p *page) hasKey(i int, key []byte) bool {
 	if len(e) < headBytes {
 		return false
 	}
-	k := headBytes + int(e[0]&flagDeadline)*8
+	k := keyAt(e[flagsAt])
 	if n := int(e[klenAt]); n == len(key) && e[0]&flagLong == 0 {
 		return bytes.Equal(e[k:k+n], key)
 	}

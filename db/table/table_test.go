@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+
+	"redust/db/cow"
 )
 
 // blob is an object as the keyspace has them.
@@ -146,7 +148,7 @@ func (p *player) step() {
 	case 11:
 		k := p.key()
 		if r := t.Find(t.Hash(k), k); r.OK() && r.Object() == nil {
-			r = t.Own(r)
+			r = t.OwnEntry(r)
 			e := p.m[string(k)]
 			e.Bytes = bytes.Clone(e.Bytes)
 			for i := range r.Bytes() {
@@ -200,7 +202,7 @@ func (p *player) scanAll(yield func(Ref) bool) {
 
 func play(t *testing.T, in []byte, keys uint16, checkEvery int) {
 	p := &player{t: t, m: model{}, in: in, keys: keys}
-	p.tab = New(maphash.MakeSeed(), appointments{})
+	p.tab = New(maphash.MakeSeed(), cow.NewClock(), appointments{})
 	for n := 0; len(p.in) > 0; n++ {
 		p.step()
 		if n%checkEvery == 0 {
@@ -238,7 +240,7 @@ func TestLarge(t *testing.T) {
 	}
 	play(t, b, 60000, 20000)
 
-	tab, m := New(maphash.MakeSeed(), nil), model{}
+	tab, m := New(maphash.MakeSeed(), cow.NewClock(), nil), model{}
 	v := tab.View()
 	key := func(i int) []byte { return fmt.Appendf(nil, "key:%d", i) }
 	const n = 100000
@@ -276,7 +278,7 @@ func TestLarge(t *testing.T) {
 
 // TestScanWhileChanging holds SCAN to its promise: what stays is met.
 func TestScanWhileChanging(t *testing.T) {
-	tab := New(maphash.MakeSeed(), nil)
+	tab := New(maphash.MakeSeed(), cow.NewClock(), nil)
 	key := func(i int) []byte { return fmt.Appendf(nil, "%d", i) }
 	put := func(i int) { tab.Put(tab.Hash(key(i)), key(i), Entry{}) }
 	for i := range 5000 {
@@ -307,7 +309,7 @@ func TestScanWhileChanging(t *testing.T) {
 // TestViewsConcurrently reads views on other goroutines while the table is written;
 // the race detector watches.
 func TestViewsConcurrently(t *testing.T) {
-	tab := New(maphash.MakeSeed(), appointments{})
+	tab := New(maphash.MakeSeed(), cow.NewClock(), appointments{})
 	r := rand.New(rand.NewPCG(7, 8))
 	key := func(i int) []byte { return fmt.Appendf(nil, "key:%05d", i) }
 	sum := func(each func(func(Ref) bool)) (n int, s uint64) {
@@ -374,7 +376,7 @@ var fixedSeed = maphash.MakeSeed()
 // TestDue follows appointments to the entries they were made for.
 func TestDue(t *testing.T) {
 	app := appointments{}
-	tab := New(maphash.MakeSeed(), app)
+	tab := New(maphash.MakeSeed(), cow.NewClock(), app)
 	r := rand.New(rand.NewPCG(9, 10))
 	deadline := map[string]int64{}
 	for i := range 5000 {
@@ -423,7 +425,7 @@ func TestDue(t *testing.T) {
 }
 
 func TestRandom(t *testing.T) {
-	tab := New(maphash.MakeSeed(), nil)
+	tab := New(maphash.MakeSeed(), cow.NewClock(), nil)
 	if tab.Random(rand.Uint64).OK() {
 		t.Error("a random entry of an empty table")
 	}
@@ -449,7 +451,7 @@ func TestRandom(t *testing.T) {
 }
 
 func TestAllocs(t *testing.T) {
-	tab := New(maphash.MakeSeed(), nil)
+	tab := New(maphash.MakeSeed(), cow.NewClock(), nil)
 	k, v := []byte("key:000000000001"), []byte("xxx")
 	tab.Put(tab.Hash(k), k, Entry{Bytes: v})
 	if n := testing.AllocsPerRun(100, func() {
@@ -465,7 +467,7 @@ func TestAllocs(t *testing.T) {
 func BenchmarkFind(b *testing.B) {
 	for _, n := range []int{1000, 1000000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			tab := New(maphash.MakeSeed(), nil)
+			tab := New(maphash.MakeSeed(), cow.NewClock(), nil)
 			keys := make([][]byte, n)
 			for i := range keys {
 				keys[i] = fmt.Appendf(nil, "key:%012d", i)
@@ -489,7 +491,7 @@ func BenchmarkFind(b *testing.B) {
 }
 
 func BenchmarkPut(b *testing.B) {
-	tab := New(maphash.MakeSeed(), nil)
+	tab := New(maphash.MakeSeed(), cow.NewClock(), nil)
 	v := []byte("xxx")
 	key := []byte("key:000000000000")
 	b.ReportAllocs()
@@ -503,11 +505,11 @@ func BenchmarkPut(b *testing.B) {
 // TestOwnUnderView: a small value under a key too long for a slab lives outside the
 // page, and must not change under a view either.
 func TestOwnUnderView(t *testing.T) {
-	tab := New(maphash.MakeSeed(), nil)
+	tab := New(maphash.MakeSeed(), cow.NewClock(), nil)
 	k := bytes.Repeat([]byte{'k'}, 1000)
 	tab.Put(tab.Hash(k), k, Entry{Bytes: []byte("before")})
 	v := tab.View()
-	copy(tab.Own(tab.Find(tab.Hash(k), k)).Bytes(), "after!")
+	copy(tab.OwnEntry(tab.Find(tab.Hash(k), k)).Bytes(), "after!")
 	v.Each(func(r Ref) bool {
 		if got := string(r.Bytes()); got != "before" {
 			t.Errorf("the view sees %q", got)

@@ -6,42 +6,34 @@ type View struct {
 	top   []*dir
 	shift uint8
 	count int
-	epoch uint32
+	token uint64
 }
 
 // View returns the table as it stands now. It costs one copy of the top: the table
 // has one writer, and from here on that writer clones what the view can see before it
 // changes it. The view must be given back with Release, by the table's owner.
 func (t *Table) View() *View {
-	v := &View{top: append([]*dir(nil), t.top...), shift: t.shift, count: t.count, epoch: t.epoch}
-	t.views = append(t.views, t.epoch)
-	t.epoch++
-	t.frozen = t.epoch
-	return v
+	return &View{top: append([]*dir(nil), t.top...), shift: t.shift, count: t.count, token: t.Clock().Freeze()}
 }
 
 // Release ends a view; nobody may read it afterwards.
-func (t *Table) Release(v *View) {
-	newest := uint32(0)
-	kept := t.views[:0]
-	for _, e := range t.views {
-		if e != v.epoch {
-			kept = append(kept, e)
-			newest = max(newest, e+1)
-		}
-	}
-	t.views, t.frozen = kept, newest
-}
+func (t *Table) Release(v *View) { t.Clock().Release(v.token) }
 
-// Viewed tells whether any view lives.
-func (t *Table) Viewed() bool { return t.frozen != 0 }
+// Viewed tells whether any view lives, of this table or another of its clock.
+func (t *Table) Viewed() bool { return t.Clock().Viewed() }
 
 // Len is the number of entries in the view.
 func (v *View) Len() int { return v.count }
 
 // Each calls yield for every entry in hash order until it returns false.
-func (v *View) Each(yield func(Ref) bool) {
-	for _, d := range v.top {
+func (v *View) Each(yield func(Ref) bool) { each(v.top, yield) }
+
+// Each is View.Each for the table itself, or for a table that is a value and that a view
+// sees. Nothing may change meanwhile.
+func (t *Table) Each(yield func(Ref) bool) { each(t.top, yield) }
+
+func each(top []*dir, yield func(Ref) bool) {
+	for _, d := range top {
 		for i := uint64(0); i < uint64(len(d.pages)); {
 			p := d.pages[i]
 			for s, tag := range p.tags {

@@ -7,7 +7,8 @@ import (
 )
 
 // Entry is what Put stores under a key. Bytes are copied, at most MaxInline of them;
-// a longer value is an Object, which the table takes over. Deadline 0 is none.
+// a longer value is an Object, which the table takes over. Deadline 0 is none. Kind and
+// Access are for tables of keys alone.
 type Entry struct {
 	Kind     uint8
 	Access   uint32
@@ -49,47 +50,56 @@ func (t *Table) insert(p *page, h uint64, key []byte, e Entry) {
 	t.write(p, p.free(groupOf(h)), h, key, e)
 	t.count++
 	p.count++
-	if e.Deadline != 0 {
-		t.timed++
-		t.arm(p, h, e.Deadline)
-	}
 }
 
-// write appends an entry and makes slot i lead to it.
+// write appends an entry, makes slot i lead to it, and asks for a visit if it has
+// deadlines.
 func (t *Table) write(p *page, i int, h uint64, key []byte, e Entry) {
-	var flags, vlen, klen uint8 = 0, uint8(len(e.Bytes)), uint8(len(key))
+	flags, vlen, klen := t.meta, uint8(len(e.Bytes)), uint8(len(key))
 	obj := e.Object
 	if len(key) > maxInline {
-		flags, klen = flagLong, 0
-		obj = &long{key: append([]byte(nil), key...), val: append([]byte(nil), e.Bytes...), obj: e.Object, epoch: t.epoch}
+		flags, klen = flags|flagLong, 0
+		obj = &long{key: append([]byte(nil), key...), val: append([]byte(nil), e.Bytes...), obj: e.Object, epoch: t.Epoch()}
 	}
 	if obj != nil {
 		flags |= flagObject
 		vlen = 1
 	}
-	need := headBytes + int(klen) + int(vlen)
+	inner := int64(0)
+	if timed, ok := e.Object.(Timed); ok {
+		if inner = timed.NextDeadline(); inner != 0 {
+			flags |= flagTimed
+			t.inner++
+		}
+	}
 	if e.Deadline != 0 {
 		flags |= flagDeadline
-		need += 8
+		t.timed++
 	}
+	need := keyAt(flags) + int(klen) + int(vlen)
 	if cap(p.slab)-len(p.slab) < need {
 		t.roomFor(p, need)
 	}
 	at := len(p.slab)
 	p.tags[i] = tagOf(h)
 	p.off[i] = uint16(at)
-	s := append(p.slab, flags, e.Kind, byte(e.Access), byte(e.Access>>8), byte(e.Access>>16), klen, vlen)
+	s := append(p.slab, flags, klen, vlen)
+	if t.meta != 0 {
+		s = append(s, e.Kind, byte(e.Access), byte(e.Access>>8), byte(e.Access>>16))
+	}
 	if e.Deadline != 0 {
 		s = binary.LittleEndian.AppendUint64(s, uint64(e.Deadline))
 	}
 	s = append(s, key[:klen]...)
 	if obj == nil {
 		p.slab = append(s, e.Bytes...)
-		return
+	} else {
+		was := p.objsBytes()
+		p.slab = append(s, p.addObject(obj))
+		t.bytes += int64(p.objsBytes() - was + obj.MemBytes())
 	}
-	was := p.objsBytes()
-	p.slab = append(s, p.addObject(obj))
-	t.bytes += int64(p.objsBytes() - was + obj.MemBytes())
+	t.arm(p, h, e.Deadline)
+	t.arm(p, h, inner)
 }
 
 // replace stores e over the entry in slot i: in place when its shape is the same.
@@ -97,23 +107,19 @@ func (t *Table) replace(p *page, i int, h uint64, key []byte, e Entry) {
 	old := p.slab[p.off[i]:]
 	f := old[flagsAt]
 	if f&(flagObject|flagLong) == 0 && e.Object == nil && int(old[vlenAt]) == len(e.Bytes) && (f&flagDeadline != 0) == (e.Deadline != 0) {
-		at := headBytes
-		old[kindAt] = e.Kind
-		old[accessAt], old[accessAt+1], old[accessAt+2] = byte(e.Access), byte(e.Access>>8), byte(e.Access>>16)
+		if t.meta != 0 {
+			old[kindAt] = e.Kind
+			old[accessAt], old[accessAt+1], old[accessAt+2] = byte(e.Access), byte(e.Access>>8), byte(e.Access>>16)
+		}
 		if e.Deadline != 0 {
-			binary.LittleEndian.PutUint64(old[at:], uint64(e.Deadline))
-			at += 8
+			binary.LittleEndian.PutUint64(old[deadlineAt(f):], uint64(e.Deadline))
 			t.arm(p, h, e.Deadline)
 		}
-		copy(old[at+int(old[klenAt]):], e.Bytes)
+		copy(old[keyAt(f)+int(old[klenAt]):], e.Bytes)
 		return
 	}
 	t.drop(p, i)
 	t.write(p, i, h, key, e)
-	if e.Deadline != 0 {
-		t.timed++
-		t.arm(p, h, e.Deadline)
-	}
 }
 
 // drop gives up what the entry in slot i holds; the slot itself stays.
@@ -121,6 +127,9 @@ func (t *Table) drop(p *page, i int) {
 	e := p.entry(i)
 	if e[flagsAt]&flagDeadline != 0 {
 		t.timed--
+	}
+	if e[flagsAt]&flagTimed != 0 {
+		t.inner--
 	}
 	if e[flagsAt]&flagObject != 0 {
 		at := p.raw(i)[0]
@@ -143,6 +152,13 @@ func (t *Table) Delete(h uint64, key []byte) bool {
 	t.drop(p, p.find(h, key))
 	p.count--
 	t.count--
+	t.dropped(h, p)
+	return true
+}
+
+// dropped follows when entries of the page p of h have been dropped and counted: a page that
+// has become empty, or nearly so, gives up memory.
+func (t *Table) dropped(h uint64, p *page) {
 	if p.count == 0 {
 		if cap(p.slab) > smallSlab {
 			t.bytes -= int64(cap(p.slab))
@@ -153,7 +169,6 @@ func (t *Table) Delete(h uint64, key []byte) bool {
 	if p.count <= few {
 		t.shrink(h, p)
 	}
-	return true
 }
 
 // roomFor makes room for need more bytes: by leaving out the dead ones if they are a
@@ -179,14 +194,14 @@ func (t *Table) roomFor(p *page, need int) {
 	t.bytes += int64(cap(p.slab) - was)
 }
 
-// Own makes the entry's page writable and returns the entry as it is there, so that
+// OwnEntry makes the entry's page writable and returns the entry as it is there, so that
 // Bytes may be written through.
-func (t *Table) Own(r Ref) Ref {
+func (t *Table) OwnEntry(r Ref) Ref {
 	r.p = t.own(r.hash)
 	if r.p.slab[r.p.off[r.slot&63]]&flagLong != 0 {
 		if l := r.p.object(r.slot).(*long); !t.Writable(l.epoch) {
 			val := append(make([]byte, 0, cap(l.val)), l.val...)
-			(*r.p.objs)[r.p.raw(r.slot)[0]] = &long{key: l.key, val: val, obj: l.obj, epoch: t.epoch}
+			(*r.p.objs)[r.p.raw(r.slot)[0]] = &long{key: l.key, val: val, obj: l.obj, epoch: t.Epoch()}
 		}
 	}
 	return r
@@ -194,7 +209,7 @@ func (t *Table) Own(r Ref) Ref {
 
 // SetAccess notes an access. It does nothing on a page that a view is reading.
 func (t *Table) SetAccess(r Ref, access uint32) {
-	if r.p.epoch >= t.frozen {
+	if t.Writable(r.p.epoch) {
 		e := r.p.slab[int(r.p.off[r.slot&63])+accessAt:]
 		e[0], e[1], e[2] = byte(access), byte(access>>8), byte(access>>16)
 	}
@@ -202,7 +217,7 @@ func (t *Table) SetAccess(r Ref, access uint32) {
 
 // SetKind changes the byte that says what the value is.
 func (t *Table) SetKind(r Ref, kind uint8) {
-	r = t.Own(r)
+	r = t.OwnEntry(r)
 	r.p.slab[int(r.p.off[r.slot&63])+kindAt] = kind
 }
 
@@ -213,9 +228,10 @@ func (t *Table) SetDeadline(r Ref, at int64) {
 	has := e[flagsAt]&flagDeadline != 0
 	switch {
 	case has && at != 0:
-		binary.LittleEndian.PutUint64(e[headBytes:], uint64(at))
+		binary.LittleEndian.PutUint64(e[deadlineAt(e[flagsAt]):], uint64(at))
 	case has:
-		copy(e[headBytes:], e[headBytes+8:])
+		d := deadlineAt(e[flagsAt])
+		copy(e[d:], e[d+8:])
 		e[flagsAt] &^= flagDeadline
 		p.dead += 8
 		t.timed--
@@ -236,27 +252,47 @@ func (t *Table) addDeadline(p *page, i int, at int64) {
 		t.roomFor(p, n)
 	}
 	e := p.entry(i)
-	start := len(p.slab)
-	s := append(p.slab, e[:headBytes]...)
+	start, d := len(p.slab), deadlineAt(p.entry(i)[flagsAt])
+	s := append(p.slab, e[:d]...)
 	s = binary.LittleEndian.AppendUint64(s, uint64(at))
-	p.slab = append(s, e[headBytes:]...)
+	p.slab = append(s, e[d:]...)
 	p.slab[start] |= flagDeadline
 	p.off[i] = uint16(start)
 	p.dead += uint16(len(e))
 }
 
-// arm asks for an earlier visit of the page if at is before the one it waits for.
+// Retimed tells that the deadlines inside the entry's object may have changed. The Ref may
+// be from before SetObject.
+func (t *Table) Retimed(r Ref) {
+	p, at := t.page(r.hash), int64(0)
+	if timed, ok := p.value(r.slot).(Timed); ok {
+		at = timed.NextDeadline()
+	}
+	if has := p.slab[p.off[r.slot&63]]&flagTimed != 0; has != (at != 0) {
+		p = t.own(r.hash)
+		p.slab[p.off[r.slot&63]] ^= flagTimed
+		if has {
+			t.inner--
+		} else {
+			t.inner++
+		}
+	}
+	t.arm(p, r.hash, at)
+}
+
+// arm asks for an earlier visit of the page if at, which is no deadline if 0, is before the
+// one it waits for.
 func (t *Table) arm(p *page, h uint64, at int64) {
-	if p.arm == 0 || at < p.arm {
+	if at != 0 && t.armer != nil && (p.arm == 0 || at < p.arm) {
 		p.arm = at
 		t.armer.Arm(h, at)
 	}
 }
 
 // Due is the visit that a page asked for: if the appointment still stands, it passes
-// the keys and deadlines of the entries that are due at now to each (the keys point
-// into the page, which must not change meanwhile), and forgets the appointment. The
-// caller deletes what it will and then calls Rearm.
+// the keys and deadlines of the entries that are due at now, or have something inside that
+// is, to each (the keys point into the page, which must not change meanwhile), and forgets
+// the appointment. The caller deletes what it will and then calls Rearm.
 func (t *Table) Due(h uint64, appointed, now int64, each func(key []byte, deadline int64)) bool {
 	p := t.page(h)
 	if p.arm != appointed {
@@ -267,7 +303,7 @@ func (t *Table) Due(h uint64, appointed, now int64, each func(key []byte, deadli
 		if tag == 0 {
 			continue
 		}
-		if d := p.deadline(i); d != 0 && d <= now {
+		if d := p.next(i); d != 0 && d <= now {
 			each(p.key(i), d)
 		}
 	}
@@ -293,7 +329,7 @@ func (t *Table) SetObject(r Ref, o Object) {
 	at := p.raw(r.slot)[0]
 	old := (*p.objs)[at]
 	if l, ok := old.(*long); ok {
-		o = &long{key: l.key, val: l.val, obj: o, epoch: t.epoch}
+		o = &long{key: l.key, val: l.val, obj: o, epoch: t.Epoch()}
 	}
 	t.bytes += int64(o.MemBytes() - old.MemBytes())
 	(*p.objs)[at] = o
