@@ -106,6 +106,7 @@ type Keyspace struct {
 	due     [][]byte // scratch of Expire
 	size    []byte   // scratch for keys
 	pack    []byte   // scratch for packed values under construction, see edit
+	sets    Sets     // scratch of set algebra
 }
 
 // New returns n empty databases. rnd gives random bits.

@@ -156,19 +156,24 @@ func (t *Table) Delete(h uint64, key []byte) bool {
 	return true
 }
 
-// dropped follows when entries of the page p of h have been dropped and counted: a page that
-// has become empty, or nearly so, gives up memory.
+// dropped follows when entries of the page p of h have been dropped and counted.
 func (t *Table) dropped(h uint64, p *page) {
-	if p.count == 0 {
-		if cap(p.slab) > smallSlab {
-			t.bytes -= int64(cap(p.slab))
-			p.slab = nil
-		}
-		p.slab, p.dead, p.over = p.slab[:0], 0, 0
-	}
+	t.emptied(p)
 	if p.count <= few {
 		t.shrink(h, p)
 	}
+}
+
+// emptied gives up the memory of a page that has no entries left.
+func (t *Table) emptied(p *page) {
+	if p.count > 0 {
+		return
+	}
+	if cap(p.slab) > smallSlab {
+		t.bytes -= int64(cap(p.slab))
+		p.slab = nil
+	}
+	p.slab, p.dead, p.over = p.slab[:0], 0, 0
 }
 
 // roomFor makes room for need more bytes: by leaving out the dead ones if they are a
