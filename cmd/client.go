@@ -22,6 +22,7 @@ const (
 	ClientPostponed                           // waits for CLIENT UNPAUSE
 	ClientReadOnlyCmd                         // READONLY, for a cluster that is not there
 	ClientInternal                            // no connection behind it
+	ClientBlocked                             // waits for a key, see Ctx.Block
 	clientKilled                              // closed over its head: not listed, and gets no replies
 )
 
@@ -48,7 +49,8 @@ type Client struct {
 
 	SoftLimitSince int64 // when its output first was over the soft limit, Unix milliseconds; 0: it is not
 
-	Conn Conn // what is behind the session
+	Conn   Conn // what is behind the session
+	waiter *waiter
 }
 
 // Conn is a client's connection, as far as commands look at it.
@@ -62,6 +64,9 @@ type Conn interface {
 	// Send sends Client.Out as soon as the executor has run what it is running. It is
 	// for replies to a client other than the one whose command runs.
 	Send()
+	// Leaving tells whether what is sent now would not be read: the connection is gone,
+	// or is about to be closed.
+	Leaving() bool
 	// Close ends the connection; with soon, after what Client.Out holds is sent.
 	Close(soon bool)
 }
@@ -76,6 +81,9 @@ func (cl *Client) MemBytes() int {
 	if cl.Conn != nil {
 		_, q := cl.Conn.QueryBuffered()
 		n += q + cl.Conn.OutputBuffered()
+	}
+	if cl.waiter != nil {
+		n += cl.waiter.memBytes()
 	}
 	return n
 }

@@ -129,6 +129,12 @@ func clientCommands() []*Command {
 					Hints: everywhere},
 			},
 			{
+				Name: "unblock", Arity: -3, Run: clientUnblock,
+				Flags: admin, ACL: acl.Connection,
+				Doc: Doc{Group: "connection", Since: "5.0.0", Complexity: "O(log N) where N is the number of connections",
+					Summary: "Ends the wait of a connection that is blocked.", Syntax: "client-id [<TIMEOUT | ERROR>]"},
+			},
+			{
 				Name: "unpause", Arity: 2, Run: clientUnpause,
 				Flags: admin, ACL: acl.Connection,
 				Doc: Doc{Group: "connection", Since: "6.2.0", Complexity: "O(N) where N is the number of connections held back",
@@ -270,6 +276,35 @@ func clientPause(c *Ctx) error {
 func clientUnpause(c *Ctx) error {
 	c.Unpause()
 	c.Out.OK()
+	return nil
+}
+
+// clientUnblock replies 1, or 0 if there is no such client or it waits for no key. What
+// the other client hears is what it would hear when its time is over, or an error.
+func clientUnblock(c *Ctx) error {
+	var how error
+	if c.Argc() > 4 {
+		return errSubSyntax(c)
+	}
+	if c.Argc() == 4 {
+		switch {
+		case fold(c.Arg(3), "ERROR"):
+			how = ErrUnblocked
+		case !fold(c.Arg(3), "TIMEOUT"):
+			return ErrUnblockHow
+		}
+	}
+	id, err := c.Int(2)
+	if err != nil {
+		return err
+	}
+	cl := c.Host.Client(id)
+	if cl == nil || !cl.Has(ClientBlocked) {
+		c.Out.Int(0)
+		return nil
+	}
+	c.giveUp(cl.waiter, how)
+	c.Out.Int(1)
 	return nil
 }
 

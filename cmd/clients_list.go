@@ -111,6 +111,9 @@ func (cl *Client) closeSoon() {
 // closeNow ends the connection of a client; what it has not been sent is lost.
 func (cl *Client) closeNow() {
 	cl.Flags |= clientKilled
+	if cl.Flags&ClientBlocked != 0 {
+		cl.waiter.leave()
+	}
 	if cl.Conn != nil {
 		cl.Conn.Close(false)
 	}
@@ -123,7 +126,7 @@ func (s *Server) Describe(cl *Client) string { return string(s.appendClient(nil,
 // 7.2. Sizes are bytes: qbuf is input that waits and qbuf-free the room behind it, rbs
 // the reply buffer and rbp what is in it, as is obl; omem is what the peer has not
 // taken, in one piece (oll) or none. While a command runs, running is it: its client is
-// shown with that command and the bytes of its arguments.
+// shown with that command and the bytes of its arguments, as is one that waits.
 func (s *Server) appendClient(b []byte, cl *Client, running *Ctx) []byte {
 	now := s.KS.Now()
 	var queued, queueMem, unsent int
@@ -137,6 +140,9 @@ func (s *Server) appendClient(b []byte, cl *Client, running *Ctx) []byte {
 		for _, a := range running.Args {
 			argBytes += len(a)
 		}
+	}
+	if cl.Flags&ClientBlocked != 0 {
+		argBytes = cl.waiter.argBytes()
 	}
 	pieces := 0
 	if unsent > 0 {
@@ -188,7 +194,7 @@ func appendClientFlags(b []byte, f ClientFlags) []byte {
 		flag   ClientFlags
 		letter byte
 	}{
-		{ClientMonitor, 'O'}, {ClientPostponed, 'b'}, {ClientCloseSoon, 'c'}, {clientKilled, 'A'},
+		{ClientMonitor, 'O'}, {ClientPostponed | ClientBlocked, 'b'}, {ClientCloseSoon, 'c'}, {clientKilled, 'A'},
 		{ClientUnix, 'U'}, {ClientReadOnlyCmd, 'r'}, {ClientNoEvict, 'e'}, {ClientNoTouch, 'T'},
 	} {
 		if f&l.flag != 0 {

@@ -13,11 +13,13 @@ import (
 // test looks at what was asked of it, as the executor's does until its batch is done.
 type fakeConn struct {
 	waiting, memory, unsent int
+	leaving                 bool
 	log                     []string
 }
 
 func (f *fakeConn) QueryBuffered() (waiting, memory int) { return f.waiting, f.memory }
 func (f *fakeConn) OutputBuffered() int                  { return f.unsent }
+func (f *fakeConn) Leaving() bool                        { return f.leaving }
 func (f *fakeConn) Send()                                { f.log = append(f.log, "send") }
 func (f *fakeConn) Close(soon bool)                      { f.log = append(f.log, fmt.Sprintf("close %t", soon)) }
 

@@ -19,6 +19,9 @@ type Ctx struct {
 	DB     *db.DB   // the client's database
 	Out    *resp.Writer
 
+	// NoBlock makes Block reply at once, as if the time were over: in MULTI, in scripts.
+	NoBlock bool
+
 	owned bool // Args are buffers of their own, not parts of a query buffer
 	opts  Opts
 }
@@ -96,6 +99,9 @@ func (c *Ctx) StringForWrite(i int) (db.Item, error) { return c.typedForWrite(i,
 // changed, after the change.
 func (c *Ctx) Changed(d *db.DB, key []byte, event string) {
 	c.Server.Dirty++
+	if c.blocking.clients > 0 {
+		c.blocking.changed(d, c.KS.Hash(key), key)
+	}
 	if c.OnChange != nil {
 		c.OnChange(d, key, event)
 	}

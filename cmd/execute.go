@@ -21,6 +21,7 @@ type Outcome uint8
 const (
 	Done      Outcome = iota // run or refused; the reply is in the client's Out
 	Postponed                // not run: the client is paused; offer it again when told to
+	Blocked                  // run, but not done: run nothing more while the client has ClientBlocked
 )
 
 // Prepare looks up the commands of a batch of requests and brings the keys they begin
@@ -81,11 +82,31 @@ func (s *Server) Execute(cl *Client, r *Request) Outcome {
 	if len(s.monitors) > 0 && c.Cmd.Flags&(SkipMonitor|AdminCmd) == 0 {
 		s.feedMonitors(c)
 	}
-	s.account(c)
+	if cl.Flags&ClientBlocked != 0 {
+		return s.suspend(c)
+	}
+	s.record(cl, c.Cmd, c.Args, s.lap())
 	if cl.Flags&(ClientReplyOff|ClientReplySkip|ClientSkipNext) != 0 {
 		s.settle(cl, mark)
 	}
+	if len(s.blocking.ready) > 0 {
+		s.serve()
+	}
 	return Done
+}
+
+// suspend leaves a command that blocked; finish will account for it.
+func (s *Server) suspend(c *Ctx) Outcome {
+	cl := c.Client
+	cl.LastCmd = c.Cmd
+	cl.waiter.ns = s.lap()
+	if len(s.blocking.ready) > 0 {
+		s.serve()
+	}
+	if cl.Flags&ClientBlocked == 0 {
+		return Done
+	}
+	return Blocked
 }
 
 // refuse answers a request that a gate did not let through.
@@ -129,8 +150,8 @@ func (s *Server) CountError(text string) {
 	}
 }
 
-// account notes what the command just run cost.
-func (s *Server) account(c *Ctx) {
+// lap is the time since the last lap, nanoseconds: what the handler just run took.
+func (s *Server) lap() int64 {
 	end := s.Clock()
 	ns := end - s.mono
 	s.mono = end
@@ -138,15 +159,20 @@ func (s *Server) account(c *Ctx) {
 	s.unixUs = s.epochUs + end/1000
 	s.KS.SetNow(s.unixUs / 1000)
 	s.commandNs += ns
-	c.Cmd.Stats.Record(ns, s.Cfg.LatencyTracking)
+	return ns
+}
+
+// record notes what a command cost that is done.
+func (s *Server) record(cl *Client, cmd *Command, args [][]byte, ns int64) {
+	cmd.Stats.Record(ns, s.Cfg.LatencyTracking)
 	s.Stats.Commands++
-	c.Client.Calls++
-	c.Client.LastCmd = c.Cmd
-	if s.slowNs >= 0 && ns >= s.slowNs && c.Cmd.Flags&SkipSlowlog == 0 {
-		s.logSlow(c, ns)
+	cl.Calls++
+	cl.LastCmd = cmd
+	if s.slowNs >= 0 && ns >= s.slowNs && cmd.Flags&SkipSlowlog == 0 {
+		s.logSlow(cl, cmd, args, ns)
 	}
 	if s.latencyNs > 0 && ns >= s.latencyNs {
-		s.logLatency(c, ns)
+		s.logLatency(cmd, ns)
 	}
 }
 

@@ -38,6 +38,7 @@ func (s *Server) Unpause() {
 		return
 	}
 	s.pausedUntil, s.pauseAll, s.KS.Paused = 0, false, false
+	s.blocking.unpaused()
 	s.Host.Resume()
 }
 
@@ -59,17 +60,17 @@ func (s *Server) postpones(cmd *Command) bool {
 }
 
 // logSlow enters the command just run in the slow log. Passwords do not go in.
-func (s *Server) logSlow(c *Ctx, ns int64) {
-	s.SlowLog.Add(s.KS.Now()/1000, ns/1000, s.redacted(c), c.Client.Addr, c.Client.Name)
+func (s *Server) logSlow(cl *Client, cmd *Command, args [][]byte, ns int64) {
+	s.SlowLog.Add(s.KS.Now()/1000, ns/1000, s.redacted(cmd, args), cl.Addr, cl.Name)
 }
 
 // redacted is the arguments with what may be secret left out.
-func (s *Server) redacted(c *Ctx) [][]byte {
-	if c.Cmd.Secret == nil {
-		return c.Args
+func (s *Server) redacted(cmd *Command, args [][]byte) [][]byte {
+	if cmd.Secret == nil {
+		return args
 	}
-	out := append([][]byte(nil), c.Args...)
-	c.Cmd.Secret(s, out, func(i int) {
+	out := append([][]byte(nil), args...)
+	cmd.Secret(s, out, func(i int) {
 		if i < len(out) {
 			out[i] = []byte("(redacted)")
 		}
@@ -109,9 +110,9 @@ func configSecrets(s *Server, args [][]byte, hide func(int)) {
 	}
 }
 
-func (s *Server) logLatency(c *Ctx, ns int64) {
+func (s *Server) logLatency(cmd *Command, ns int64) {
 	event := metrics.EventCommand
-	if c.Cmd.Flags&Fast != 0 {
+	if cmd.Flags&Fast != 0 {
 		event = metrics.EventFastCommand
 	}
 	s.Latency.Observe(event, s.KS.Now()/1000, ns/1e6)

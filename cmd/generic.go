@@ -275,7 +275,7 @@ func flushDB(c *Ctx) error {
 	if err := flushMode(c); err != nil {
 		return err
 	}
-	c.Flushed(c.DB.Flush())
+	c.Flushed(c.DB, c.DB.Flush())
 	c.Out.OK()
 	return nil
 }
@@ -284,7 +284,7 @@ func flushAll(c *Ctx) error {
 	if err := flushMode(c); err != nil {
 		return err
 	}
-	c.Flushed(c.KS.Flush())
+	c.Flushed(nil, c.KS.Flush())
 	c.Out.OK()
 	return nil
 }
@@ -297,10 +297,11 @@ func flushMode(c *Ctx) error {
 	return nil
 }
 
-// Flushed reports that n keys went with their database. There is no keyspace event for
-// each of them; the dirty count rises by their number.
-func (c *Ctx) Flushed(n int) {
+// Flushed reports that n keys went with their database, or with all of them if d is nil.
+// There is no keyspace event for each of them; the dirty count rises by their number.
+func (c *Ctx) Flushed(d *db.DB, n int) {
 	c.Server.Dirty += int64(n)
+	c.blocking.replaced(d)
 }
 
 // swapDB exchanges contents; clients stay at the index they selected.
@@ -317,7 +318,10 @@ func swapDB(c *Ctx) error {
 	if a < 0 || a >= n || b < 0 || b >= n {
 		return ErrDBIndex
 	}
-	c.KS.Swap(c.KS.DB(int(a)), c.KS.DB(int(b)))
+	one, other := c.KS.DB(int(a)), c.KS.DB(int(b))
+	c.KS.Swap(one, other)
+	c.blocking.replaced(one)
+	c.blocking.replaced(other)
 	c.Server.Dirty++
 	c.Out.OK()
 	return nil

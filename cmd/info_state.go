@@ -15,7 +15,7 @@ func (s *Server) infoClients(r *report) {
 	input, output := 0, 0
 	s.Host.Clients(func(cl *Client) bool {
 		connected++
-		if cl.Has(ClientPostponed) {
+		if cl.Flags&(ClientPostponed|ClientBlocked) != 0 {
 			waiting++
 		}
 		if cl.Conn != nil {
@@ -32,9 +32,10 @@ func (s *Server) infoClients(r *report) {
 	r.int("client_recent_max_output_buffer", int64(output))
 	r.int("blocked_clients", waiting)
 	r.int("tracking_clients", 0)
-	r.int("clients_in_timeout_table", 0)
-	r.int("total_blocking_keys", 0)
-	r.int("total_blocking_keys_on_nokey", 0)
+	b := &s.blocking
+	r.int("clients_in_timeout_table", int64(len(b.timed)))
+	r.int("total_blocking_keys", int64(b.keys))
+	r.int("total_blocking_keys_on_nokey", int64(b.goneKeys))
 }
 
 // infoPersistence reports what a server that keeps nothing on disk has to report.

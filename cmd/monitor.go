@@ -41,7 +41,7 @@ func monitor(c *Ctx) error {
 
 // feedMonitors shows a command to the clients that follow MONITOR.
 func (s *Server) feedMonitors(c *Ctx) {
-	line := appendMonitorLine(make([]byte, 0, 256), s.unixUs, c.Client, s.redacted(c))
+	line := appendMonitorLine(make([]byte, 0, 256), s.unixUs, c.Client, s.redacted(c.Cmd, c.Args))
 	for _, m := range s.monitors {
 		if m.Flags&(ClientReplyOff|ClientReplySkip|clientKilled) != 0 {
 			continue

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -115,7 +116,8 @@ type harness struct {
 	clients []*played
 	nextID  int64
 	resume  bool
-	seen    []string // commands that changed what a view saw
+	wake    []*played // were sent something while another client's command ran
+	seen    []string  // commands that changed what a view saw
 }
 
 // played is one client of a script. It is the script's Conn; conn is the server's.
@@ -180,26 +182,66 @@ func (h *harness) pass(ms int64) {
 		h.Begin(h.nowMs*1000, h.mono)
 		for h.ActiveExpire && h.KS.Expire(1) {
 		}
-		h.offerAgain()
+		h.Timeouts()
+		h.Tick()
+		h.goOn()
+	}
+}
+
+// goOn does what the executor does after a batch: it serves whoever can be served, and
+// runs what waited behind a command that blocked, or while the clients were paused.
+func (h *harness) goOn() {
+	for {
+		h.Wake()
+		switch {
+		case h.resume:
+			h.resume = false
+			h.offerAgain()
+		case len(h.wake) > 0:
+			p := h.wake[0]
+			h.wake = h.wake[1:]
+			p.offer()
+		default:
+			return
+		}
 	}
 }
 
 // offerAgain runs what a pause has held back, as far as it lets.
 func (h *harness) offerAgain() {
-	for _, p := range h.clients {
-		waiting := p.held
-		p.held = nil
-		for i := range waiting {
-			if p.cl.Flags &^= ClientPostponed; !p.execute(waiting[i]) {
-				p.held = append(p.held, waiting[i+1:]...)
-				break
-			}
+	for _, p := range slices.Clone(h.clients) {
+		p.offer()
+	}
+}
+
+// offer runs what the client has waiting, until something has to wait again.
+func (p *played) offer() {
+	waiting := p.held
+	p.held = nil
+	for i := range waiting {
+		if p.closed {
+			return
+		}
+		if p.cl.Has(ClientBlocked) {
+			p.held = append(p.held, waiting[i:]...)
+			return
+		}
+		p.cl.Flags &^= ClientPostponed
+		if !p.run(waiting[i]) {
+			p.held = append(p.held, waiting[i+1:]...)
+			return
 		}
 	}
 }
 
-// execute runs one request, and tells whether the client may go on.
-func (p *played) execute(r Request) bool {
+// execute runs one request and what follows from it.
+func (p *played) execute(r Request) {
+	p.run(r)
+	p.h.goOn()
+}
+
+// run runs one request, and tells whether the client may go on.
+func (p *played) run(r Request) bool {
 	h, batch := p.h, []Request{r}
 	h.Begin(h.nowMs*1000, h.clock())
 	h.Prepare(p.cl.DB, batch)
@@ -232,11 +274,7 @@ func (p *played) execute(r Request) bool {
 	if p.cl.Has(ClientCloseSoon) {
 		p.hangUp()
 	}
-	if h.resume {
-		h.resume = false
-		h.offerAgain()
-	}
-	return true
+	return outcome != Blocked
 }
 
 // fingerprint is one number for all that the views see.
@@ -275,7 +313,7 @@ func (p *played) Send(args [][]byte) error {
 	for _, a := range args {
 		r.Args = append(r.Args, append([]byte{}, a...))
 	}
-	if len(p.held) > 0 {
+	if len(p.held) > 0 || p.cl.Has(ClientBlocked) {
 		p.held = append(p.held, r)
 		return nil
 	}
@@ -322,7 +360,10 @@ func (*conn) QueryBuffered() (waiting, memory int) { return 0, 0 }
 func (*conn) OutputBuffered() int { return 0 }
 
 // Send implements Conn: Out is where the script looks anyway.
-func (*conn) Send() {}
+func (c *conn) Send() { c.h.wake = append(c.h.wake, (*played)(c)) }
+
+// Leaving implements Conn.
+func (c *conn) Leaving() bool { return c.closed }
 
 // Close implements Conn.
 func (c *conn) Close(soon bool) {

@@ -95,6 +95,7 @@ type Server struct {
 	latencyNs int64
 	touched   uint64
 	monitors  []*Client
+	blocking  blocking
 
 	scratch scratch // of the commands on strings
 	replID  string  // see replicationID
@@ -122,6 +123,9 @@ func NewServer(cfg *config.Config, ks *db.Keyspace) *Server {
 
 // changedByItself reports a key that went without a command's doing.
 func (s *Server) changedByItself(d *db.DB, key []byte, event string) {
+	if s.blocking.clients > 0 {
+		s.blocking.changed(d, s.KS.Hash(key), key)
+	}
 	if s.OnChange != nil {
 		s.OnChange(d, key, event)
 	}
@@ -163,6 +167,9 @@ func (s *Server) Connect(id int64, conn Conn) *Client {
 func (s *Server) Disconnect(cl *Client) {
 	if cl.Flags&ClientMonitor != 0 {
 		s.unmonitor(cl)
+	}
+	if cl.Flags&ClientBlocked != 0 {
+		cl.waiter.leave()
 	}
 }
 

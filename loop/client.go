@@ -23,8 +23,9 @@ type client struct {
 	orphan  *orphan
 	watched bool // the outlet knows the connection; the reactor's
 
-	held      []held // requests that wait: the client is paused, and what came after
+	held      []held // requests that wait: the client is paused or blocked, and what came after
 	heldBytes int    // what they take
+	stalled   bool   // has blocked, and not been resumed since
 	handed    bool   // in s.pending: has replies to send, or is to be closed
 	closing   bool   // is to be closed
 	soon      bool   // but only after its replies are out
@@ -86,8 +87,17 @@ func (c *client) Close(soon bool) {
 	c.s.hand(c)
 }
 
+// Leaving implements cmd.Conn.
+func (c *client) Leaving() bool { return c.closing || c.gone || c.shut.Load() }
+
+// blocked tells whether the client waits for a key.
+func (c *client) blocked() bool { return c.Flags&cmd.ClientBlocked != 0 }
+
+// waits tells whether further requests of the client must wait.
+func (c *client) waits() bool { return len(c.held) > 0 || c.blocked() }
+
 // stopped tells whether further requests of the client must wait or will never run.
-func (c *client) stopped() bool { return c.closing || len(c.held) > 0 || c.gone }
+func (c *client) stopped() bool { return c.closing || c.gone || c.waits() }
 
 // input cuts requests out of what the socket gives. Small requests are parsed where
 // they lie; what is left of a torn one waits in rest; a large one is assembled.

@@ -69,7 +69,7 @@ func (s *Server) tickClients(now int64) (active int) {
 			continue
 		}
 		s.checkOutput(c)
-		if idleMs > 0 && now-c.Active > idleMs && c.Flags&cmd.ClientMonitor == 0 && len(c.held) == 0 {
+		if idleMs > 0 && now-c.Active > idleMs && c.Flags&cmd.ClientMonitor == 0 && !c.waits() {
 			s.log.Verbose("Closing idle client")
 			c.Close(false)
 		}
@@ -95,34 +95,47 @@ func (s *Server) compact() {
 	s.order = kept
 }
 
-// expiryTimer wakes the executor when the next key reaches its deadline.
-type expiryTimer struct {
+// alarm calls the executor at a time. It belongs to the executor.
+type alarm struct {
 	timer *time.Timer
 	at    int64 // what the timer is set to, Unix milliseconds; math.MaxInt64: nothing
 }
 
-func (e *expiryTimer) start(s *Server) {
-	e.at = math.MaxInt64
-	e.timer = time.AfterFunc(time.Hour, func() { s.Post(s.expireNow) })
+// start says what is to be called; nothing is set yet.
+func (a *alarm) start(s *Server, call func()) {
+	a.at = math.MaxInt64
+	a.timer = time.AfterFunc(time.Hour, func() {
+		s.Post(func() {
+			a.at = math.MaxInt64
+			call()
+		})
+	})
 }
 
-// schedule sets the timer to the next deadline if that is earlier than what it is set
-// to; on the executor, after each batch.
-func (s *Server) schedule() {
-	ks := s.Cmd.KS
-	at := ks.NextExpiry()
-	if at >= s.expiry.at || !s.Cmd.ActiveExpire || ks.Paused || ks.Frozen {
+// set makes the alarm go off at a time, unless it will earlier; whoever is called sets
+// it anew.
+func (a *alarm) set(s *Server, at int64) {
+	if at >= a.at {
 		return
 	}
-	const farMs = 3_600_000 // a deadline may lie beyond what a Duration holds
-	s.expiry.at = at
-	s.expiry.timer.Reset(time.Duration(min(max(at-s.now(), 0), farMs)) * time.Millisecond)
+	const farMs = 3_600_000 // a time may lie beyond what a Duration holds
+	a.at = at
+	a.timer.Reset(time.Duration(min(max(at-s.now(), 0), farMs)) * time.Millisecond)
+}
+
+// schedule sets the alarms to the next deadlines of a key and of a blocked client; on
+// the executor, after each batch.
+func (s *Server) schedule() {
+	ks := s.Cmd.KS
+	if s.Cmd.ActiveExpire && !ks.Paused && !ks.Frozen {
+		s.expiry.set(s, ks.NextExpiry())
+	}
+	s.timeouts.set(s, s.Cmd.NextTimeout())
 }
 
 // expireNow removes a slice of what is due; the rest waits until others have had their
 // turn.
 func (s *Server) expireNow() {
-	s.expiry.at = math.MaxInt64
 	if !s.Cmd.ActiveExpire {
 		return
 	}
@@ -133,9 +146,6 @@ func (s *Server) expireNow() {
 	s.Cmd.Slice(metrics.EventExpireCycle, took)
 	if more {
 		// Through the timer: what a task posts, gnet runs before it looks at a socket.
-		s.expiry.at = s.Cmd.KS.Now()
-		s.expiry.timer.Reset(0)
-	} else {
-		s.schedule()
+		s.expiry.set(s, s.Cmd.KS.Now())
 	}
 }

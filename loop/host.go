@@ -74,25 +74,26 @@ func (s *Server) Resume() {
 	s.resuming = true
 	s.Post(func() {
 		s.resuming = false
+		s.Cmd.Wake() // who is blocked came first
 		for _, c := range s.order {
-			if !c.gone && len(c.held) > 0 {
+			if !c.gone && !c.closing && c.Flags&cmd.ClientPostponed != 0 {
 				s.resume(c)
 			}
 		}
 	})
 }
 
-// resume runs what a client's pause held back.
+// resume runs what waited while the client was paused or blocked.
 func (s *Server) resume(c *client) {
 	waiting := c.held
-	c.held, c.heldBytes = nil, 0
+	c.held, c.heldBytes, c.stalled = nil, 0, false
 	c.Flags &^= cmd.ClientPostponed
 	for i, h := range waiting {
 		ran := s.runAll(c, h.reqs)
 		if c.closing || c.gone {
 			break
 		}
-		if ran < len(h.reqs) {
+		if ran < len(h.reqs) || c.blocked() {
 			h.reqs = h.reqs[ran:]
 			c.hold(h)
 			for _, later := range waiting[i+1:] {

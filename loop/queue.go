@@ -189,7 +189,7 @@ func (q *queue) execute(p *parcel) {
 	if c.gone || c.closing {
 		return
 	}
-	if len(c.held) > 0 {
+	if c.waits() {
 		p.kept = true
 		c.hold(held{reqs: p.reqs, err: p.err})
 		if int64(c.heldBytes) > s.queryLimit.Load() {
@@ -197,7 +197,8 @@ func (q *queue) execute(p *parcel) {
 		}
 		return
 	}
-	if ran := s.runAll(c, p.reqs); ran < len(p.reqs) {
+	ran := s.runAll(c, p.reqs)
+	if ran < len(p.reqs) || p.err != nil && c.waits() {
 		p.kept = true
 		c.hold(held{reqs: p.reqs[ran:], err: p.err})
 	}
@@ -227,7 +228,7 @@ func (s *Server) runAll(c *client, reqs []cmd.Request) int {
 		if c.closing || c.gone {
 			return len(reqs)
 		}
-		if from += ran; ran < n {
+		if from += ran; ran < n || c.blocked() {
 			return from
 		}
 	}

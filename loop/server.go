@@ -86,7 +86,8 @@ type Server struct {
 	queue    *queue // with reactors of their own
 	listens  listeners
 	outlet   *outlet
-	expiry   expiryTimer
+	expiry   alarm // a key reaches its deadline
+	timeouts alarm // a client has waited for a key long enough
 	stopped  chan struct{}
 	stopping bool
 
@@ -177,7 +178,8 @@ func (s *Server) Start() error {
 	if err := engine.Start(); err != nil {
 		return fmt.Errorf("loop: start reactors: %w", err)
 	}
-	s.expiry.start(s)
+	s.expiry.start(s, s.expireNow)
+	s.timeouts.start(s, s.Cmd.Timeouts)
 	s.steer.start(s)
 	if s.threads > 1 {
 		s.queue = newQueue(s)
@@ -347,7 +349,7 @@ func (s *Server) receive(c *client, b []byte) {
 	if c.closing || in.dead {
 		return
 	}
-	if len(c.held) > 0 {
+	if c.waits() {
 		in.keepMore(b)
 	} else {
 		s.consume(c, in.join(b))
@@ -407,20 +409,24 @@ func (s *Server) consume(c *client, b []byte) {
 		lim, most := s.limits(c)
 		n := in.cut(b, &s.batch, most, lim)
 		ran := s.run(c, s.batch.reqs)
-		if ran < len(s.batch.reqs) {
-			if s.batch.reqs[ran].Owned {
-				c.hold(held{reqs: []cmd.Request{s.batch.reqs[ran]}})
-			} else {
-				// Begin again at the request that has to wait.
-				n = 0
-				if ran > 0 {
-					n = s.batch.ends[ran-1]
-				}
-				c.hold(held{})
-				in.dead = false
+		switch {
+		case ran == len(s.batch.reqs) && !c.waits():
+			if s.batch.err != nil && !c.stopped() {
+				s.protocolError(c, s.batch.err)
 			}
-		} else if s.batch.err != nil && !c.stopped() {
-			s.protocolError(c, s.batch.err)
+		case ran == 0 && s.batch.reqs[0].Owned:
+			c.hold(held{reqs: []cmd.Request{s.batch.reqs[0]}})
+		default:
+			// Go on later with the request that has to wait, or with what follows the one
+			// that blocked.
+			n = 0
+			if ran > 0 {
+				n = s.batch.ends[ran-1]
+			}
+			if !c.blocked() {
+				c.hold(held{})
+			}
+			in.dead = false
 		}
 		b = b[n:]
 		if n == 0 {
@@ -439,13 +445,17 @@ func (s *Server) consume(c *client, b []byte) {
 // flushAt is how many bytes of replies are gathered before they are written.
 const flushAt = 256 << 10
 
-// run executes a batch for a client until one of the requests has to wait; it
+// run executes a batch for a client until one of the requests has to wait, or blocks; it
 // returns how many were run.
 func (s *Server) run(c *client, reqs []cmd.Request) int {
 	s.Cmd.Prepare(c.DB, reqs)
 	for i := range reqs {
-		if s.Cmd.Execute(c.Client, &reqs[i]) == cmd.Postponed {
+		switch s.Cmd.Execute(c.Client, &reqs[i]) {
+		case cmd.Postponed:
 			return i
+		case cmd.Blocked:
+			c.stalled = true
+			return i + 1
 		}
 		if len(c.Out.B) > flushAt {
 			s.write(c)
@@ -476,10 +486,15 @@ func (s *Server) hand(c *client) {
 // sendPending sends what the clients in pending have, and closes those that are to be
 // closed; after each batch, on the executor.
 func (s *Server) sendPending() {
+	s.Cmd.Wake()
 	for i := 0; i < len(s.pending); i++ {
 		c := s.pending[i]
 		c.handed = false
 		if c.gone {
+			continue
+		}
+		if c.stalled && !c.blocked() && !c.closing {
+			s.resume(c) // and comes again, with all replies
 			continue
 		}
 		if len(c.Out.B) > 0 && (!c.closing || c.soon) {
@@ -510,7 +525,7 @@ func (s *Server) lendBack(c *client) {
 	if len(c.Out.B) != 0 || c.Out.B == nil {
 		return
 	}
-	if s.scratch == nil && cap(c.Out.B) <= keepReplies {
+	if cap(c.Out.B) > cap(s.scratch) && cap(c.Out.B) <= keepReplies {
 		s.scratch = c.Out.B
 	}
 	c.Out.B = nil

@@ -146,6 +146,13 @@ func (t *Table) Delete(h uint64, key []byte) bool {
 	t.drop(p, p.find(h, key))
 	p.count--
 	t.count--
+	t.dropped(h, p)
+	return true
+}
+
+// dropped follows when entries of the page p of h have been dropped and counted: a page that
+// has become empty, or nearly so, gives up memory.
+func (t *Table) dropped(h uint64, p *page) {
 	if p.count == 0 {
 		if cap(p.slab) > smallSlab {
 			t.bytes -= int64(cap(p.slab))
@@ -156,7 +163,6 @@ func (t *Table) Delete(h uint64, key []byte) bool {
 	if p.count <= few {
 		t.shrink(h, p)
 	}
-	return true
 }
 
 // roomFor makes room for need more bytes: by leaving out the dead ones if they are a
