@@ -101,6 +101,7 @@ type Keyspace struct {
 	due     [][]byte // scratch of Expire
 	size    []byte   // scratch for keys
 	pack    []byte   // scratch for packed values under construction, see edit
+	order   []byte   // scratch for keys of ordered trees
 }
 
 // New returns n empty databases. rnd gives random bits.
