@@ -38,6 +38,7 @@ func TestImports(t *testing.T) {
 		"metrics":         "internal",
 		"scripts":         "resp internal",
 		"internal/assert": "",
+		"internal/dtoa":   "",
 		"benchmarks":      any,
 		"tests":           any,
 	}

@@ -107,6 +107,7 @@ type Keyspace struct {
 	size    []byte   // scratch for keys
 	pack    []byte   // scratch for packed values under construction, see edit
 	sets    Sets     // scratch of set algebra
+	order   []byte   // scratch for keys of ordered trees
 }
 
 // New returns n empty databases. rnd gives random bits.
