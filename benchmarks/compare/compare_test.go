@@ -346,6 +346,46 @@ func TestRunsAgainstRedis(t *testing.T) {
 	}
 }
 
+// Pops find an element each time, and leave nothing; ranges are as long as they say.
+func TestPopsFindElements(t *testing.T) {
+	r, path := redisRunner(t)
+	for _, row := range []struct{ name, size, key, want string }{
+		{"p16/lpop", "LLEN", "mylist", "40000"}, // 800,000, and -quick
+		{"p16/rpop", "LLEN", "mylist", "40000"},
+		{"p16/spop", "SCARD", "myset", "20000"},
+		{"p16/zpopmin", "ZCARD", "myzset", "20000"},
+		{"p1/lrange_600", "LLEN", "mylist", "1000"},
+	} {
+		i := slices.IndexFunc(workloads(), func(w workload) bool { return w.name == row.name })
+		w := workloads()[i]
+		e := &env{runner: r, spec: target.Standard("redis", path, 1)}
+		defer e.stop()
+		if err := e.start(); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.prepare(e); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := e.ctl.Do(row.size, row.key); got != row.want || err != nil {
+			t.Errorf("%s begins with %s elements, %v; want %s", row.name, got, err, row.want)
+		}
+		s, err := w.run(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := row.want
+		if strings.Contains(row.name, "pop") {
+			left = "0"
+			if fmt.Sprint(s.Ops) != row.want {
+				t.Errorf("%s pops %d times", row.name, s.Ops)
+			}
+		}
+		if got, err := e.ctl.Do(row.size, row.key); got != left || err != nil {
+			t.Errorf("%s leaves %s elements, %v", row.name, got, err)
+		}
+	}
+}
+
 // The others of a row that takes long run once, ours in every round.
 func TestOnceOthers(t *testing.T) {
 	r, path := redisRunner(t)

@@ -232,15 +232,16 @@ func (d deed) on(k kind) bool {
 func stalls() []workload {
 	const section = "Collections: stalls"
 	var out []workload
+	about := "longest PING of another client (one every 100 us) while a value grows to ten million elements (-keys), four commands a batch."
 	for _, k := range kinds() {
 		out = append(out, workload{
-			name: "coll/build_" + k.name, section: section, metric: report.Longest, onceOthers: true,
-			about: fmt.Sprintf("longest PING of another client (one every 100 us) while a value grows to ten million elements (-keys), at most %d a batch.", 4*k.per),
+			name: "coll/build_" + k.name, section: section, metric: report.Longest, onceOthers: true, about: about,
 			run: func(e *env) (report.Sample, error) {
 				n := k.whole(e.opt.keys)
 				return e.probed(func() (int64, error) { return int64(n), e.load(n/k.per, 4, k.gen(true)) })
 			},
 		})
+		about = "" // said once
 	}
 	for _, d := range deeds() {
 		for _, k := range kinds() {
@@ -264,6 +265,7 @@ func stalls() []workload {
 					})
 				},
 			})
+			d.about = ""
 		}
 	}
 	return out
