@@ -36,7 +36,12 @@ func TestNamesAreUniqueAndBoundsFindTheirRows(t *testing.T) {
 	}
 	// Five without a pipeline, two each at 16, 64 and ten million keys, eleven groups,
 	// memory, two stalls, the tail, expiry.
-	if want := 5 + 6 + 11 + 5; bounded != want {
+	strings := 5 + 6 + 11 + 5
+	// Eleven at 16, three ranges of lists; five commands and two consumers, six of the
+	// algebra, six of memory; five kinds that are built and go in three ways, one renamed,
+	// two copied.
+	collections := 11 + 3 + 7 + 6 + 6 + 5 + 15 + 1 + 2
+	if want := strings + collections; bounded != want {
 		t.Errorf("%d workloads have a bound, want %d", bounded, want)
 	}
 }
@@ -48,6 +53,7 @@ func TestChoose(t *testing.T) {
 	}{
 		{[]string{"-only", "^p64/(get|zadd)$"}, []string{"p64/get", "p64/zadd"}},
 		{[]string{"-only", "^p64/(get|zadd)$", "-bounds"}, []string{"p64/get"}},
+		{[]string{"-only", "^coll/rss_.*s"}, []string{"coll/rss_hash", "coll/rss_list", "coll/rss_set", "coll/rss_small_hashes", "coll/rss_stream", "coll/rss_zset"}},
 		{[]string{"-only", "nothing of the kind"}, nil},
 	} {
 		opt, err := parseFlags(r.args)
@@ -100,6 +106,104 @@ func TestRoundTripScript(t *testing.T) {
 	first, again := hash.gen(nil)(nil, 0), hash.gen(nil)(nil, 2*16)
 	if string(first) != string(again) {
 		t.Errorf("hash_ops has more than 16 fields: %q, %q", first, again)
+	}
+}
+
+// Requests number their elements without a gap, and only scores are ever scattered.
+func TestKindRequests(t *testing.T) {
+	for _, r := range []struct {
+		kind      string
+		scattered bool
+		first     []string // of request 1
+	}{
+		{"hash", true, []string{"HSET", "big", "mbr:000000000050", "val:000000000050", "mbr:000000000051"}},
+		{"set", true, []string{"SADD", "big", "mbr:000000000050", "mbr:000000000051"}},
+		{"zset", false, []string{"ZADD", "big", "0.000000000050", "mbr:000000000050", "0.000000000051"}},
+		{"zset", true, []string{"ZADD", "big", fmt.Sprintf("0.%012d", scatter(50)), "mbr:000000000050"}},
+		{"list", true, []string{"RPUSH", "big", "val:000000000050", "val:000000000051"}},
+		{"stream", true, []string{"XADD", "big", "1000000000001-1", "field", "val:000000000001"}},
+	} {
+		k := kindNamed(r.kind)
+		got := string(k.gen(r.scattered)(nil, 1))
+		_, want, _ := strings.Cut(string(load.Cmd(nil, r.first...)), "\r\n")
+		head := fmt.Sprintf("*%d\r\n", len(k.command)+k.per*len(k.element))
+		if !strings.HasPrefix(got, head+want) {
+			t.Errorf("%s, scattered %v: %q, want %q", r.kind, r.scattered, got[:min(len(got), 200)], head+want)
+		}
+		if n := strings.Count(got, "$16\r\n"); n != k.per && (r.kind != "hash" || n != 2*k.per) {
+			t.Errorf("%s: %d arguments of 16 bytes in a request of %d elements", r.kind, n, k.per)
+		}
+	}
+	if n := kindNamed("set").whole(1049); n != 1000 {
+		t.Errorf("whole(1049) = %d", n)
+	}
+}
+
+// Scores fill the range between 0 and 1 evenly, so a tenth of it holds a tenth of them, and
+// ZRANGEBYSCORE finds ten.
+func TestScoresAreEven(t *testing.T) {
+	const n = 20_000
+	var scores []int
+	var tenths [10]int
+	for i := range n {
+		s := scatter(i)
+		scores = append(scores, s)
+		tenths[s/100_000_000_000]++ // panics if it has more than twelve digits
+	}
+	for i, got := range tenths {
+		if got < 1850 || got > 2150 {
+			t.Errorf("%d of 20,000 scores lie in tenth %d", got, i)
+		}
+	}
+	slices.Sort(scores)
+	gen := zrangeByScore(n)(rand.New(rand.NewPCG(1, 1)))
+	found := 0
+	const asked = 2000
+	for i := range asked {
+		var b []byte
+		args := strings.Split(string(gen(b, i)), "\r\n")
+		var from, to int
+		if _, err := fmt.Sscanf(args[6]+args[8], "0.%012d0.%012d", &from, &to); err != nil {
+			t.Fatalf("%q: %v", args, err)
+		}
+		lo, _ := slices.BinarySearch(scores, from)
+		hi, _ := slices.BinarySearch(scores, to+1)
+		found += hi - lo
+	}
+	if mean := float64(found) / asked; mean < 9 || mean > 11 {
+		t.Errorf("a range holds %.1f scores on average", mean)
+	}
+}
+
+// The worker acknowledges just what it was given.
+func TestConsumerScript(t *testing.T) {
+	gen := consumer(3)(nil)
+	var got, want []byte
+	for i := range 4 {
+		got = gen(got, i)
+	}
+	for turn := range 2 {
+		want = load.Cmd(want, "XREADGROUP", "GROUP", "group", "worker", "COUNT", "3", "STREAMS", "big", ">")
+		id := func(i int) string { return fmt.Sprintf("%d-1", 1_000_000_000_000+3*turn+i) }
+		want = load.Cmd(want, "XACK", "big", "group", id(0), id(1), id(2))
+	}
+	if string(got) != string(want) {
+		t.Errorf("consumer: %q, want %q", got, want)
+	}
+}
+
+func TestReplyBytes(t *testing.T) {
+	element := func(i int) string { return fmt.Sprint(i) }
+	var args []string
+	for i := 8; i < 120; i++ {
+		args = append(args, element(i))
+	}
+	if got, want := replyBytes(8, 120, element), int64(len(load.Cmd(nil, args...))); got != want {
+		t.Errorf("replyBytes = %d, want %d", got, want)
+	}
+	got := string(bundled([]string{"SADD", "s"}, 1000, element)(nil, 2))
+	if want := "*52\r\n$4\r\nSADD\r\n$1\r\ns\r\n$4\r\n1100\r\n"; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "\r\n1149\r\n") {
+		t.Errorf("bundled = %q", got)
 	}
 }
 
@@ -198,7 +302,9 @@ func TestRunsAgainstRedis(t *testing.T) {
 	var chosen []workload
 	for _, w := range workloads() {
 		switch w.name {
-		case "c1/get", "p16/zadd", "c1/spop", "roundtrip/set_difference", "tail_90_10", "flushall_stall", "growth_stall", "10m/set":
+		case "c1/get", "p16/zadd", "c1/spop", "roundtrip/set_difference", "tail_90_10", "flushall_stall", "growth_stall", "10m/set",
+			"coll/xreadgroup_10", "coll/blocked", "coll/geosearch", "coll/sinter_ints", "coll/sunion_strings",
+			"coll/rss_stream", "coll/expire_hash", "coll/copy_hash":
 			w.servers, w.times = servers, 1
 			chosen = append(chosen, w)
 		}
@@ -207,8 +313,8 @@ func TestRunsAgainstRedis(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rows) != 8 {
-		t.Fatalf("%d rows", len(rows))
+	if len(rows) != len(chosen) || len(rows) != 16 {
+		t.Fatalf("%d rows of %d", len(rows), len(chosen))
 	}
 	for _, row := range rows {
 		for _, res := range row.Results {
@@ -237,6 +343,69 @@ func TestRunsAgainstRedis(t *testing.T) {
 	}
 	if files, err := filepath.Glob(filepath.Join(dir, "*-abc.*")); err != nil || len(files) != 2 {
 		t.Errorf("written: %v, %v", files, err)
+	}
+}
+
+// Pops find an element each time, and leave nothing; ranges are as long as they say.
+func TestPopsFindElements(t *testing.T) {
+	r, path := redisRunner(t)
+	for _, row := range []struct{ name, size, key, want string }{
+		{"p16/lpop", "LLEN", "mylist", "40000"}, // 800,000, and -quick
+		{"p16/rpop", "LLEN", "mylist", "40000"},
+		{"p16/spop", "SCARD", "myset", "20000"},
+		{"p16/zpopmin", "ZCARD", "myzset", "20000"},
+		{"p1/lrange_600", "LLEN", "mylist", "1000"},
+	} {
+		i := slices.IndexFunc(workloads(), func(w workload) bool { return w.name == row.name })
+		w := workloads()[i]
+		e := &env{runner: r, spec: target.Standard("redis", path, 1)}
+		defer e.stop()
+		if err := e.start(); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.prepare(e); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := e.ctl.Do(row.size, row.key); got != row.want || err != nil {
+			t.Errorf("%s begins with %s elements, %v; want %s", row.name, got, err, row.want)
+		}
+		s, err := w.run(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := row.want
+		if strings.Contains(row.name, "pop") {
+			left = "0"
+			if fmt.Sprint(s.Ops) != row.want {
+				t.Errorf("%s pops %d times", row.name, s.Ops)
+			}
+		}
+		if got, err := e.ctl.Do(row.size, row.key); got != left || err != nil {
+			t.Errorf("%s leaves %s elements, %v", row.name, got, err)
+		}
+	}
+}
+
+// The others of a row that takes long run once, ours in every round.
+func TestOnceOthers(t *testing.T) {
+	r, path := redisRunner(t)
+	r.opt.rounds = 3
+	var rounds [3][]int
+	w := workload{name: "x", section: "s", onceOthers: true,
+		servers: func(opt options) []target.Spec {
+			return append(standardServers(opt), target.Standard("third", path, 1))
+		},
+		run: func(e *env) (report.Sample, error) {
+			i := slices.Index([]string{"redis", "redust", "third"}, e.spec.Name)
+			rounds[i] = append(rounds[i], e.round)
+			return report.Sample{}, nil
+		},
+	}
+	if _, err := r.all([]workload{w}); err != nil {
+		t.Fatal(err)
+	}
+	if want := [3][]int{{0}, {0, 1, 2}, {0}}; fmt.Sprint(rounds) != fmt.Sprint(want) {
+		t.Errorf("rounds %v, want %v", rounds, want)
 	}
 }
 

@@ -44,30 +44,36 @@ const (
 	probeEvery = 100 * time.Microsecond
 )
 
-// settledMemory loads the data set and waits until the process stays within one per
-// cent for three seconds, thirty at most.
+// settledMemory is the memory of the large data set.
 func settledMemory(e *env) (report.Sample, error) {
+	return e.settled(e.opt.keys, 3*time.Second, func() error { return fillLarge(e) })
+}
+
+// settled loads n things and waits until the process stays within one per cent for as long
+// as calm says, thirty seconds at most.
+func (e *env) settled(n int, calm time.Duration, fill func() error) (report.Sample, error) {
 	empty, err := measure.RSS(e.srv.PID)
 	if err != nil {
 		return report.Sample{}, err
 	}
 	s, err := e.measured(new(measure.Hist), func() (int64, int64, error) {
 		start := e.clock.NowNs()
-		err := fillLarge(e)
-		return int64(e.opt.keys), e.clock.NowNs() - start, err
+		err := fill()
+		return int64(n), e.clock.NowNs() - start, err
 	})
 	if err != nil {
 		return s, err
 	}
-	const step, calm, most = 500 * time.Millisecond, 6, 60
-	last, still, waited := s.RSSBytes, 0, 0
-	for ; still < calm && waited < most; waited++ {
+	s.EmptyBytes = empty
+	const step, most = 500 * time.Millisecond, 30 * time.Second
+	last, still, waited := s.RSSBytes, time.Duration(0), time.Duration(0)
+	for ; still < calm && waited < most; waited += step {
 		time.Sleep(step)
 		now, err := measure.RSS(e.srv.PID)
 		if err != nil {
 			return s, err
 		}
-		still++
+		still += step
 		if math.Abs(float64(now-last)) > 0.01*float64(last) {
 			last, still = now, 0
 		}
@@ -75,9 +81,7 @@ func settledMemory(e *env) (report.Sample, error) {
 	}
 	if still < calm {
 		s.Note = "memory had not settled after 30 s."
-		return s, nil
 	}
-	s.Note = fmt.Sprintf("about %.0f bytes a key beyond the empty process.", float64(s.RSSBytes-empty)/float64(e.opt.keys))
 	return s, nil
 }
 

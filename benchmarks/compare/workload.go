@@ -25,6 +25,10 @@ type workload struct {
 
 	times int // runs a round, for those too short to be steady; 0 means 1
 
+	// onceOthers runs all servers but ours in the first round only. It is for workloads that
+	// take long and whose bound is not relative: the others are there to be seen.
+	onceOthers bool
+
 	servers   func(options) []target.Spec // nil: the standard ones
 	prepare   func(*env) error            // nil: nothing to prepare
 	calibrate func(*env) (float64, error) // nil: no rate is needed
@@ -35,7 +39,8 @@ type workload struct {
 func workloads() []workload {
 	var all []workload
 	for _, section := range [][]workload{
-		pipelines(), connections(), mixed(), sizes(), roundTrips(), large(), scenarios(), ioThreads(),
+		pipelines(), connections(), mixed(), sizes(), roundTrips(), large(), scenarios(),
+		collections(), algebra(), memory(), stalls(), ioThreads(),
 	} {
 		all = append(all, section...)
 	}
@@ -51,6 +56,9 @@ func boundOf(name string) *report.Bound {
 	cpu := func(limit float64) *report.Bound {
 		return &report.Bound{Metric: report.CPU, Relative: true, Limit: limit}
 	}
+	rate := func(limit float64) *report.Bound {
+		return &report.Bound{Metric: report.Rate, Relative: true, AtLeast: true, Limit: limit}
+	}
 	switch name {
 	case "p1/get", "p1/set", "p1/incr", "p1/ping_mbulk", "p1/ping_inline":
 		return cpu(1)
@@ -60,6 +68,19 @@ func boundOf(name string) *report.Bound {
 		return cpu(0.55)
 	case "10m/get", "10m/set":
 		return cpu(0.5)
+	case "p16/lpush", "p16/rpush", "p16/lpop", "p16/rpop", "p16/sadd", "p16/hset", "p16/spop", "p16/zadd", "p16/zpopmin", "p16/mset",
+		"p1/lrange_100", "p1/lrange_300", "p1/lrange_600":
+		return cpu(0.8)
+	case "p16/xadd", "coll/xreadgroup_1", "coll/xreadgroup_10", "coll/geoadd", "coll/geosearch", "coll/zrank", "coll/zrangebyscore", "coll/blocked":
+		return cpu(0.9)
+	case "roundtrip/set_union", "roundtrip/set_difference", "roundtrip/set_intersection":
+		return rate(1.5)
+	case "coll/rss_hash", "coll/rss_set", "coll/rss_zset":
+		return &report.Bound{Metric: report.Each, Relative: true, Limit: 0.7}
+	case "coll/rss_small_hashes":
+		return &report.Bound{Metric: report.RSS, Relative: true, Limit: 0.8}
+	case "coll/rss_list", "coll/rss_stream":
+		return &report.Bound{Metric: report.RSS, Relative: true, Limit: 1}
 	case "rss_10m":
 		return &report.Bound{Metric: report.RSS, Relative: true, Limit: 0.65}
 	case "flushall_stall", "growth_stall":
@@ -69,8 +90,13 @@ func boundOf(name string) *report.Bound {
 	case "expire_precision":
 		return &report.Bound{Metric: report.InTime, AtLeast: true, Limit: 99}
 	}
-	if strings.HasPrefix(name, "roundtrip/") {
-		return &report.Bound{Metric: report.Rate, Relative: true, AtLeast: true, Limit: 1}
+	switch family, _, _ := strings.Cut(name, "_"); {
+	case strings.HasPrefix(name, "roundtrip/"):
+		return rate(1)
+	case family == "coll/sinter", family == "coll/sunion", family == "coll/sdiff":
+		return &report.Bound{Metric: report.P50, Relative: true, Limit: 0.6}
+	case family == "coll/unlink", family == "coll/del", family == "coll/expire", family == "coll/rename", family == "coll/copy", family == "coll/build":
+		return &report.Bound{Metric: report.Longest, Limit: 2}
 	}
 	return nil
 }

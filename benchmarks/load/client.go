@@ -196,18 +196,11 @@ func (c *Client) runOne(s *Script, batches int64, hist *measure.Hist) error {
 	for range batches {
 		out := s.batch(k.next)
 		k.next = (k.next + 1) % s.Batches()
-		for len(out) > 0 {
-			n, err := unix.Write(k.fd, out)
-			if err == unix.EINTR {
-				continue
-			}
-			if err != nil {
-				return ioError("write", err)
-			}
-			out = out[n:]
+		if err := c.write(k, out); err != nil {
+			return err
 		}
 		for left := s.per; left > 0; {
-			n, err := c.receive(k)
+			_, n, err := c.receive(k)
 			if err != nil {
 				return err
 			}
@@ -222,19 +215,36 @@ func (c *Client) runOne(s *Script, batches int64, hist *measure.Hist) error {
 	return nil
 }
 
-// receive reads once and returns how many replies became complete.
-func (c *Client) receive(k *conn) (replies int, err error) {
+// write sends all of b over a blocking connection.
+func (c *Client) write(k *conn, b []byte) error {
+	for len(b) > 0 {
+		n, err := unix.Write(k.fd, b)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return ioError("write", err)
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// receive reads once and returns how many bytes came, and how many replies became complete
+// in them.
+func (c *Client) receive(k *conn) (n, replies int, err error) {
 	for {
 		n, err := unix.Read(k.fd, c.read)
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err != nil:
-			return 0, ioError("read", err)
+			return 0, 0, ioError("read", err)
 		case n == 0:
-			return 0, ErrClosed
+			return 0, 0, ErrClosed
 		}
-		return k.scan.Feed(c.read[:n])
+		replies, err := k.scan.Feed(c.read[:n])
+		return n, replies, err
 	}
 }
 
@@ -281,7 +291,7 @@ func (c *Client) runMany(s *Script, batches int64, hist *measure.Hist) error {
 			if ev.Events&^unix.EPOLLOUT == 0 {
 				continue
 			}
-			replies, err := c.receive(k)
+			_, replies, err := c.receive(k)
 			if err != nil {
 				return err
 			}
@@ -357,6 +367,9 @@ func Fill(addr string, n int, gen Gen, clock measure.Clock) error {
 	return c.Fill(n, 500, gen)
 }
 
+// fillBytes is what Fill encodes at a time, give or take a batch.
+const fillBytes = 16 << 20
+
 // Fill sends n requests in batches of per, the last of them smaller if need be. It
 // encodes some megabytes at a time into one buffer, so it leaves no garbage behind. The
 // client must have a single connection.
@@ -368,8 +381,9 @@ func (c *Client) Fill(n, per int, gen Gen) error {
 		size := min(per, part)
 		part -= part % size
 		from := at
-		s.encode(func(b []byte, i int) []byte { return gen(b, from+i) }, part, size, 1<<30)
-		c.last = nil // the same script, with new contents
+		s.encode(func(b []byte, i int) []byte { return gen(b, from+i) }, part, size, fillBytes)
+		part = s.Batches() * size // large requests: fewer fit
+		c.last = nil              // the same script, with new contents
 		if _, _, err := c.Run(&s, int64(part), nil); err != nil {
 			return err
 		}

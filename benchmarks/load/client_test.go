@@ -138,6 +138,96 @@ func TestRunLargeValues(t *testing.T) {
 	}
 }
 
+// Replies are thrown away unread, but counted to the byte, and one that is no array shows.
+func TestRunDiscard(t *testing.T) {
+	array := "*3\r\n$1\r\na\r\n$1000000\r\n" + strings.Repeat("b", 1_000_000) + "\r\n:1\r\n"
+	last := array
+	f := startFake(t, func(n int64, _ []string) string {
+		if n == 8 {
+			return last
+		}
+		return array
+	})
+	for _, r := range []struct {
+		last string
+		want func(error) bool
+	}{
+		{array, func(err error) bool { return err == nil }},
+		{"-ERR unknown command 'SUNION'\r\n", func(err error) bool {
+			var e ReplyError
+			return errors.As(err, &e) && strings.HasPrefix(string(e), "ERR unknown")
+		}},
+		{"$-1\r\n", func(err error) bool { return errors.Is(err, ErrReplyFormat) }},
+	} {
+		f.served.Store(0)
+		last = r.last
+		c, err := Dial(f.addr(), 1, measure.StartClock())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := Encode(Fixed("SUNION", "a", "b"), 1, 1, 64)
+		size, err := c.ReplyBytes(s)
+		if size != int64(len(array)) || err != nil {
+			t.Fatalf("ReplyBytes = %d, %v", size, err)
+		}
+		var h measure.Hist
+		done, wallNs, err := c.RunDiscard(s, 7, size, &h)
+		if !r.want(err) || err == nil && (done != 7 || h.Count() != 7 || wallNs <= 0) {
+			t.Errorf("%.20q: %d done in %d ns, %d timed, %v", r.last, done, wallNs, h.Count(), err)
+		}
+		c.Close()
+	}
+}
+
+// Every client is served in its turn, blocks again, and who is served out of turn is told.
+func TestRunBlocked(t *testing.T) {
+	const n, per = 24, 4
+	for _, mistaken := range []bool{false, true} {
+		var lists [n]chan struct{}
+		for i := range lists {
+			lists[i] = make(chan struct{}, 1)
+		}
+		f := startFake(t, func(_ int64, args []string) string {
+			i, err := strconv.Atoi(args[1])
+			if err != nil {
+				return "-ERR\r\n"
+			}
+			if args[0] == "BLPOP" {
+				<-lists[i]
+				return "*2\r\n$1\r\nl\r\n$1\r\nx\r\n"
+			}
+			if mistaken && i == 13 {
+				i = 22
+			}
+			lists[i] <- struct{}{}
+			return ":1\r\n"
+		})
+		c, err := Dial(f.addr(), 1+n, measure.StartClock())
+		if err != nil {
+			t.Fatal(err)
+		}
+		numbered := func(name string) Gen {
+			return func(b []byte, i int) []byte { return Cmd(b, name, strconv.Itoa(i)) }
+		}
+		block, push := Encode(numbered("BLPOP"), n, 1, 1<<20), Encode(numbered("RPUSH"), n, per, 1<<20)
+		if err := c.Block(block); err != nil {
+			t.Fatal(err)
+		}
+		var h measure.Hist
+		done, _, err := c.RunBlocked(block, push, 3*n, &h)
+		switch {
+		case mistaken && (err == nil || !strings.Contains(err.Error(), "client 23 was served")):
+			t.Errorf("out of turn: %v", err)
+		case !mistaken && (err != nil || done != 3*n || h.Count() != 3*n):
+			t.Errorf("%d done, %d timed, %v", done, h.Count(), err)
+		}
+		if err := c.Block(push); err == nil {
+			t.Error("a script of another shape was accepted")
+		}
+		c.Close()
+	}
+}
+
 func TestRunStopsAtErrors(t *testing.T) {
 	for name, r := range map[string]struct {
 		answer string
@@ -283,6 +373,34 @@ func TestFillSendsEachOnce(t *testing.T) {
 	}
 }
 
+// Requests so large that not all of them are encoded at once.
+func TestFillInPieces(t *testing.T) {
+	f := startFake(t, pong)
+	big := strings.Repeat("x", fillBytes/5)
+	next, wrong := 0, false
+	f.answer = func(_ int64, args []string) string {
+		wrong = wrong || args[1] != strconv.Itoa(next)
+		next++
+		return "+OK\r\n"
+	}
+	gen := func(b []byte, i int) []byte { return Cmd(b, "SET", strconv.Itoa(i), big) }
+	if err := Fill(f.addr(), 13, gen, measure.StartClock()); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Dial(f.addr(), 1, measure.StartClock())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if next != 13 || wrong {
+		t.Errorf("%d requests arrived, in another order: %v", next, wrong)
+	}
+	next = 0
+	if err := c.Fill(13, 2, gen); err != nil || next != 13 || wrong {
+		t.Errorf("%d requests arrived in twos, in another order: %v; %v", next, wrong, err)
+	}
+}
+
 func TestControl(t *testing.T) {
 	f := startFake(t, func(_ int64, args []string) string {
 		switch args[0] {
@@ -312,6 +430,9 @@ func TestControl(t *testing.T) {
 	}
 	if v, err := c.Do("DEL", "x"); v != "1" || err != nil {
 		t.Errorf("DEL = %q, %v", v, err)
+	}
+	if raw, err := c.Raw("KEYS", "*"); string(raw) != "*0\r\n" || err != nil {
+		t.Errorf("Raw = %q, %v", raw, err)
 	}
 	if _, err := c.Do("KEYS", "*"); !errors.Is(err, ErrReplyFormat) {
 		t.Errorf("an array: %v", err)

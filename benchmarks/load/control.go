@@ -37,29 +37,38 @@ func (c *Control) Close() error { return c.nc.Close() }
 // status, an integer or a bulk string comes back as text, null as "". An error reply
 // comes back as a ReplyError.
 func (c *Control) Do(args ...string) (string, error) {
+	raw, err := c.Raw(args...)
+	if err != nil {
+		return "", err
+	}
+	return plain(raw)
+}
+
+// Raw is Do for any reply, which comes back as it came, frame and all.
+func (c *Control) Raw(args ...string) ([]byte, error) {
 	if err := c.nc.SetDeadline(c.clock.After(patience)); err != nil {
-		return "", fmt.Errorf("load: %s: %w", args[0], err)
+		return nil, fmt.Errorf("load: %s: %w", args[0], err)
 	}
 	if _, err := c.nc.Write(Cmd(nil, args...)); err != nil {
-		return "", fmt.Errorf("load: %s: %w", args[0], err)
+		return nil, fmt.Errorf("load: %s: %w", args[0], err)
 	}
 	var scan Scanner
 	var raw []byte
 	for {
 		n, err := c.nc.Read(c.buf)
 		if errors.Is(err, io.EOF) {
-			return "", ErrClosed
+			return nil, ErrClosed
 		}
 		if err != nil {
-			return "", fmt.Errorf("load: %s: %w", args[0], err)
+			return nil, fmt.Errorf("load: %s: %w", args[0], err)
 		}
 		raw = append(raw, c.buf[:n]...)
 		done, err := scan.Feed(c.buf[:n])
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if done > 0 {
-			return plain(raw)
+			return raw, nil
 		}
 	}
 }

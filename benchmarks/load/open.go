@@ -124,7 +124,7 @@ func (o *openLoop) take(at int, events uint32) error {
 	if events&^unix.EPOLLOUT == 0 {
 		return nil
 	}
-	replies, err := o.c.receive(k)
+	_, replies, err := o.c.receive(k)
 	if err != nil {
 		return err
 	}

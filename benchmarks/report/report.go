@@ -35,6 +35,7 @@ type Sample struct {
 	P50Ns, P99Ns      int64
 	P999Ns, LongestNs int64
 	RSSBytes          int64   // of the server, at the end
+	EmptyBytes        int64   // the same before it held anything; 0 where nobody asks
 	Share             float64 // of expired keys counted in time; other workloads leave it 0
 	Others, Stolen    float64 // share of the machine, 0 to 1, see measure.Others
 	Note              string  // what a reader must know to judge the figures
@@ -51,11 +52,13 @@ const (
 	Longest               // milliseconds of the longest operation; less
 	RSS                   // MiB resident; less
 	InTime                // per cent of keys counted as expired in time; more
+	P50                   // milliseconds that half of the operations did not exceed; less
+	Each                  // bytes resident for each thing loaded, the empty process not counted; less
 )
 
 // String names the metric with its unit.
 func (m Metric) String() string {
-	return [...]string{"operations/s", "CPU us/op", "p99.9 ms", "longest ms", "RSS MiB", "in time %"}[m]
+	return [...]string{"operations/s", "CPU us/op", "p99.9 ms", "longest ms", "RSS MiB", "in time %", "p50 ms", "bytes each"}[m]
 }
 
 // Of returns the figure of one sample.
@@ -71,6 +74,10 @@ func (m Metric) Of(s Sample) float64 {
 		return float64(s.LongestNs) / 1e6
 	case RSS:
 		return float64(s.RSSBytes) / (1 << 20)
+	case P50:
+		return float64(s.P50Ns) / 1e6
+	case Each:
+		return float64(s.RSSBytes-s.EmptyBytes) / math.Max(float64(s.Ops), 1)
 	default:
 		return 100 * s.Share
 	}
@@ -254,6 +261,9 @@ func footnotes(b *strings.Builder, rows []Row) {
 		for _, res := range r.Results {
 			if clientBound(res) {
 				fmt.Fprintf(b, "- `%s` on %s: the load generator was the bottleneck; the rate says little, the CPU time holds.\n", r.Workload, res.Server)
+			}
+			if r.Metric == RSS && len(res.Samples) > 0 && res.Samples[0].EmptyBytes > 0 {
+				fmt.Fprintf(b, "- `%s` on %s: about %.0f bytes each beyond the empty process.\n", r.Workload, res.Server, median(res, Each.Of))
 			}
 			seen := map[string]bool{}
 			for _, s := range res.Samples {

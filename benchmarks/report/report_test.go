@@ -32,6 +32,16 @@ func rounds(cpuNs, wallNs int64, note string) []Sample {
 	return out
 }
 
+// loaded makes five samples of a process that grew by some bytes for each of its thousand
+// operations.
+func loaded(each int64) []Sample {
+	out := rounds(8_000_000, 20_000_000, "")
+	for i := range out {
+		out[i].EmptyBytes = out[i].RSSBytes - 1000*each
+	}
+	return out
+}
+
 func sample() Report {
 	return Report{
 		Setting: Setting{
@@ -54,6 +64,11 @@ func sample() Report {
 				Section: "Two", Workload: "stall", Metric: Longest, About: "Stalls.",
 				Bound:   &Bound{Metric: Longest, Limit: 0.9},
 				Results: []Result{{Server: "redis", Samples: rounds(8_000_000, 20_000_000, "noisy")}, {Server: "redust", Samples: rounds(7_200_000, 19_000_000, "")}},
+			},
+			{
+				Section: "Two", Workload: "memory", Metric: RSS,
+				Bound:   &Bound{Metric: Each, Relative: true, Limit: 0.7},
+				Results: []Result{{Server: "redis", Samples: loaded(80)}, {Server: "redust", Samples: loaded(52)}},
 			},
 		},
 	}
@@ -101,6 +116,15 @@ func TestRatioIgnoresACommonDisturbance(t *testing.T) {
 	got := sample().Rows[0].Ratio(1, CPU)
 	if got.Median != 0.9 || math.Abs(got.Max-got.Min) > 1e-9 || got.N != 5 {
 		t.Errorf("Ratio = %+v", got)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	s := Sample{Ops: 4, WallNs: 2e9, ServerNs: 1e6, P50Ns: 1_500_000, P999Ns: 7e6, LongestNs: 8e6, RSSBytes: 6 << 20, EmptyBytes: 2 << 20, Share: 0.25}
+	for m, want := range map[Metric]float64{Rate: 2, CPU: 250, P999: 7, Longest: 8, RSS: 6, InTime: 25, P50: 1.5, Each: 1 << 20} {
+		if got := m.Of(s); got != want {
+			t.Errorf("%s is %v, want %v", m, got, want)
+		}
 	}
 }
 
