@@ -31,7 +31,7 @@ func blockTestCommands() []*Command {
 		{Name: "nobgetdel", Arity: -3, Run: func(c *Ctx) error {
 			c.NoBlock = true
 			defer func() { c.NoBlock = false }()
-			return bgetdel(c)
+			return c.Block(db.String, c.Args[1:2], 0, (*resp.Writer).Null)
 		}, Flags: flags, ACL: acl.String, Doc: doc},
 		{Name: "settwo", Arity: 5, Run: func(c *Ctx) error {
 			for i := 1; i < 5; i += 2 {

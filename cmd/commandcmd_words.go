@@ -43,7 +43,7 @@ func newVocabulary() *vocabulary {
 			"lib-name|lib-ver": "attr", "protover-auth-setname": "arguments",
 			"old-format": "filter", "id|type|user|addr|laddr|skipme|maxage": "new-format",
 			"nosave|save": "save-selector", "now-force": "options", "abort": "abort-selector", "TO": "target",
-			"CONFIG": "configs", "count-any": "count-block",
+			"CONFIG": "configs", "count-any": "count-block", "count-withvalues": "options",
 			"importing|migrating|node|stable": "subcommand", "force|takeover": "options", "hard|soft": "reset-type",
 			"start-slot-end-slot": "range",
 		},
@@ -61,7 +61,8 @@ func newVocabulary() *vocabulary {
 			v.kinds[w] = k.kind
 		}
 	}
-	v.kinds["setbit value"], v.kinds["bitfield value"], v.kinds["incrbyfloat increment"] = "integer", "integer", "double"
+	v.kinds["setbit value"], v.kinds["bitfield value"] = "integer", "integer"
+	v.kinds["incrbyfloat increment"], v.kinds["hincrbyfloat increment"] = "double", "double"
 	return v
 }
 

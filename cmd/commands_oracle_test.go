@@ -195,7 +195,7 @@ func readArguments(v script.Value) []argument {
 func renamed() map[string]string {
 	return map[string]string{
 		"async": "flush-type", "on-off-skip": "action", "username-password": "auth", "offset-count": "limit",
-		"key-value": "data", "parameter-value": "data", "start-slot-end-slot": "range", "hard-soft": "reset-type",
+		"key-value": "data", "field-value": "data", "parameter-value": "data", "start-slot-end-slot": "range", "hard-soft": "reset-type",
 		"encoding-offset": "get-block", "encoding-offset-value": "set-block", "encoding-offset-increment": "incrby-block",
 		"wrap-sat-fail": "overflow-block", "timeout-error": "unblock-type",
 	}
@@ -235,6 +235,7 @@ func changedDocs() map[string]string {
 		"psetex deprecated_since":           deprecated,
 		"psetex doc_flags":                  deprecated,
 		"psetex replaced_by":                deprecated,
+		"hscan arguments":                   "NOVALUES came later",
 		"lcs arguments":                     "7.2 tells MINMATCHLEN's value from LEN",
 		"pfmerge arguments":                 "since 7.2 without sources, too",
 		"shutdown arguments":                "the notation tells that ABORT stands alone",

@@ -42,6 +42,9 @@ func extra() map[string]string {
 		"asking":    "as cluster",
 		"module":    "clients ask for the list of modules, which is empty",
 		"delifeq":   "from a successor, as the string family says",
+		"hgetex":    "from a successor, Redis 8.0",
+		"hsetex":    "as hgetex",
+		"hgetdel":   "as hgetex",
 	}
 }
 

@@ -19,7 +19,7 @@ type Ctx struct {
 	DB     *db.DB   // the client's database
 	Out    *resp.Writer
 
-	// NoBlock makes Block reply at once, as if the time were over: in MULTI, in scripts.
+	// NoBlock makes Block reply at once that there is nothing: in MULTI, in scripts.
 	NoBlock bool
 
 	owned bool // Args are buffers of their own, not parts of a query buffer

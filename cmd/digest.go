@@ -24,6 +24,8 @@ import (
 //
 //	value(d)  =  d = mix(d, type, 4 bytes, big end first)
 //	             d = mix(d, bytes)            of a string
+//	             d += h(p) for each field     of a hash: p = mix(mix(0, field), value),
+//	                                          p += h("!!hexpire!!") if the field has a deadline
 //	             d += h("!!expire!!")         if there is a deadline, whatever it is
 //
 // DEBUG DIGEST-VALUE is value(0). The types are numbered as db.Type numbers them.
@@ -53,9 +55,15 @@ func (d *dataDigest) mixInt(n int) {
 
 // value folds in the value of a key.
 func (d *dataDigest) value(it db.Item) {
-	assert.That(it.Type() == db.String, "cmd: digest of an unknown type")
 	d.mixInt(int(it.Type()))
-	d.mix(it.Bytes())
+	switch it.Type() {
+	case db.String:
+		d.mix(it.Bytes())
+	case db.Hash:
+		d.hash(it.Fields())
+	default:
+		assert.That(false, "cmd: digest of an unknown type")
+	}
 	if it.ExpireAt() != 0 {
 		d.xor([]byte("!!expire!!"))
 	}

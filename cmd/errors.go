@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 
 	"redust/resp"
@@ -32,6 +33,18 @@ const (
 	ErrMonitorKeys  resp.Error = "ERR Replica can't interact with the keyspace"
 	ErrOOM          resp.Error = "OOM command not allowed when used memory > 'maxmemory'."
 	ErrTooLong      resp.Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+	ErrHashNotInt   resp.Error = "ERR hash value is not an integer"
+	ErrHashNotFloat resp.Error = "ERR hash value is not a float"
+	ErrIncrFinite   resp.Error = "ERR value is NaN or Infinity"
+	ErrNoFields     resp.Error = "ERR Mandatory argument FIELDS is missing or not at the right position"
+	ErrFieldsCount  resp.Error = "ERR Number of fields must be a positive integer"
+	ErrFieldsZero   resp.Error = "ERR Parameter `numFields` should be greater than 0"
+	ErrFieldsMatch  resp.Error = "ERR The `numfields` parameter must match the number of arguments"
+	ErrFieldsNumber resp.Error = "ERR invalid number of fields"
+	ErrExpireMinus  resp.Error = "ERR invalid expire time, must be >= 0"
+	ErrExpireMissed resp.Error = "ERR missing expire time"
+	ErrFieldsTTL    resp.Error = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified"
+	ErrFieldsCond   resp.Error = "ERR Only one of FXX or FNX arguments can be specified"
 	ErrOverflow     resp.Error = "ERR increment or decrement would overflow"
 	ErrNaNOrInf     resp.Error = "ERR increment would produce NaN or Infinity"
 	ErrWrongPass    resp.Error = "WRONGPASS invalid username-password pair or user is disabled."
@@ -99,6 +112,14 @@ func errArity(full string) error {
 func errExpireTime(c *Command) error {
 	return resp.Error("ERR invalid expire time in '" + c.FullName + "' command")
 }
+
+// errIntBetween is the error for an integer outside these bounds.
+func errIntBetween(lo, hi int64) error {
+	return resp.Error("ERR value is out of range, value must between " + strconv.FormatInt(lo, 10) + " and " + strconv.FormatInt(hi, 10))
+}
+
+// errArgument names an argument that a command does not have.
+func errArgument(arg []byte) error { return resp.Error("ERR unknown argument: " + upToNUL(arg)) }
 
 // errUnknown names a command that does not exist, with the beginning of its arguments.
 func errUnknown(args [][]byte) error {

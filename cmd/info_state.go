@@ -80,6 +80,7 @@ func (s *Server) infoStats(r *report) {
 	st := s.Stats
 	k := s.KS.Stats
 	st.KeyspaceHits, st.KeyspaceMisses = k.Hits, k.Misses
+	st.ExpiredFields = k.FieldsExpired
 	st.ExpiredKeys, st.ExpiredTimeCapReached, st.EvictedKeys = k.Expired, k.TimeCapReached, k.Evicted
 	*r = metrics.AppendFields(*r, st.Fields(nil, metrics.Gauges{}))
 }

@@ -115,13 +115,20 @@ func NewServer(cfg *config.Config, ks *db.Keyspace) *Server {
 			s.Stats.ExpireLag.Record(lateMs)
 			s.changedByItself(d, key, "expired")
 		},
+		FieldsExpired: func(d *db.DB, key []byte, lateMs int64, gone bool) {
+			s.Stats.ExpireLag.Record(lateMs)
+			s.changedByItself(d, key, "hexpired")
+			if gone {
+				s.changedByItself(d, key, "del")
+			}
+		},
 		Evicted: func(d *db.DB, key []byte) { s.changedByItself(d, key, "evicted") },
 	}
 	s.Configured()
 	return s
 }
 
-// changedByItself reports a key that went without a command's doing.
+// changedByItself reports a key that went, or changed, without a command's doing.
 func (s *Server) changedByItself(d *db.DB, key []byte, event string) {
 	if s.blocking.clients > 0 {
 		s.blocking.changed(d, s.KS.Hash(key), key)

@@ -6,21 +6,21 @@ import (
 	"redust/db/wheel"
 )
 
-// SliceKeys is after how many keys one call of Expire ends, in all databases together and
-// give or take a page: about a millisecond of work in a table that is not in the caches.
+// SliceKeys is after how many keys, and fields of hashes, one call of Expire ends, in all
+// databases together and give or take a page: about a millisecond of work in a table that is not in the caches.
 const SliceKeys = 1000
 
-// Expire removes keys whose deadline has passed, in order of their deadlines, and
+// Expire removes keys and fields of hashes whose deadline has passed, in order of their deadlines, and
 // tells whether more is due: one slice is done, and others may work before the next.
 // effort, 1 to 10, makes slices longer.
 func (k *Keyspace) Expire(effort int) (more bool) {
 	if k.Frozen || k.Paused {
 		return false
 	}
-	until := k.Stats.Expired + int64(SliceKeys*effort)
+	k.until = k.expired() + int64(SliceKeys*effort)
 	for _, d := range k.dbs {
 		for !d.expireSome() {
-			if k.Stats.Expired >= until {
+			if k.left() <= 0 {
 				k.Stats.TimeCapReached++
 				return true // NextExpiry stays: it is past
 			}
@@ -30,12 +30,18 @@ func (k *Keyspace) Expire(effort int) (more bool) {
 	return false
 }
 
+// expired is how many keys and fields have reached their deadline and are gone.
+func (k *Keyspace) expired() int64 { return k.Stats.Expired + k.Stats.FieldsExpired }
+
+// left is how many more this slice of expiry may remove.
+func (k *Keyspace) left() int { return int(k.until - k.expired()) }
+
 // Tidy forgets appointments that nobody will keep, a slice of them. A page whose earliest
 // deadline moved leaves one behind each time; such are few, unless somebody makes a
 // point of it.
 func (k *Keyspace) Tidy() {
 	for _, d := range k.dbs {
-		pages := min(d.t.Timed(), d.t.Len()/16+1)
+		pages := min(d.t.Timed()+d.t.Inner(), d.t.Len()/16+1)
 		if d.sweep > 0 || d.w.Len() > 2*pages+1024 {
 			d.sweep = d.w.Sweep(d.sweep, 4*SliceKeys, func(r wheel.Ref) bool { return d.t.Armed(r.ID, r.At) })
 		}
@@ -81,12 +87,20 @@ func (d *DB) visit(r wheel.Ref) {
 	if !stands {
 		return
 	}
+	again := k.now + 1
 	for _, key := range k.due {
-		if it := d.t.Find(k.Hash(key), key); it.OK() {
-			d.expire(k.Hash(key), key, it.Deadline())
+		h := k.Hash(key)
+		r := d.t.Find(h, key)
+		if !r.OK() {
+			continue
+		}
+		if at := r.Deadline(); at != 0 && at <= k.now {
+			d.expire(h, key, at)
+		} else if r.Timed() && !d.reclaim(h, key, r) {
+			again = k.now // there is more, for this slice or the next
 		}
 	}
-	d.t.Rearm(r.ID, k.now+1)
+	d.t.Rearm(r.ID, again)
 	k.shed()
 }
 

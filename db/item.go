@@ -59,7 +59,20 @@ func (d *DB) aliveAt(h uint64, key []byte) table.Ref {
 		}
 		return table.Ref{}
 	}
+	if r.Timed() && d.wilted(r) {
+		if !d.k.Frozen && !d.k.Paused {
+			d.expireAll(h, key, r)
+		}
+		return table.Ref{}
+	}
 	return r
+}
+
+// past tells whether the key at r does not exist any more, because its deadline has passed
+// or that of all it holds.
+func (d *DB) past(r table.Ref) bool {
+	at := r.Deadline()
+	return at != 0 && at <= d.k.now || r.Timed() && d.wilted(r)
 }
 
 // expire removes a key past its deadline.
@@ -173,13 +186,10 @@ func (d *DB) Random() ([]byte, bool) {
 		if !r.OK() {
 			return nil, false
 		}
-		if at := r.Deadline(); at == 0 || at > d.k.now {
+		if !d.past(r) {
 			return r.Key(), true
 		}
-		if !d.k.Frozen && !d.k.Paused {
-			key := append([]byte(nil), r.Key()...)
-			d.expire(d.k.Hash(key), key, r.Deadline())
-		}
+		d.alive(append([]byte(nil), r.Key()...)) // removes it, if that is ours to do
 	}
 	// Nearly everything is past its deadline: look at all of it.
 	var found []byte
@@ -195,7 +205,7 @@ func (d *DB) Random() ([]byte, bool) {
 func (d *DB) Each(yield func(Item) bool) {
 	for cursor, more := uint64(0), true; more; {
 		cursor = d.t.Scan(cursor, func(r table.Ref) {
-			if at := r.Deadline(); more && (at == 0 || at > d.k.now) {
+			if more && !d.past(r) {
 				more = yield(Item{r, d})
 			}
 		})
@@ -207,7 +217,7 @@ func (d *DB) Each(yield func(Item) bool) {
 // cursor of the next, 0 after the last; see table.Scan. Nothing may change meanwhile.
 func (d *DB) Scan(cursor uint64, each func(Item)) uint64 {
 	return d.t.Scan(cursor&math.MaxInt64, func(r table.Ref) {
-		if at := r.Deadline(); at == 0 || at > d.k.now {
+		if !d.past(r) {
 			each(Item{r, d})
 		}
 	})

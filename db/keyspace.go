@@ -69,13 +69,17 @@ func (t Type) String() string {
 // Keys are borrowed.
 type Hooks struct {
 	Expired func(d *DB, key []byte, lateMs int64) // after a key past its deadline is gone
-	Evicted func(d *DB, key []byte)               // after a key made room for others
+	// FieldsExpired comes after fields of the hash under key, past their deadline, are gone;
+	// with gone, the key went with them.
+	FieldsExpired func(d *DB, key []byte, lateMs int64, gone bool)
+	Evicted       func(d *DB, key []byte) // after a key made room for others
 }
 
 // Stats counts what happens to keys.
 type Stats struct {
 	Hits, Misses   int64 // of lookups for reading
 	Expired        int64 // keys that reached their deadline and are gone
+	FieldsExpired  int64 // fields of hashes that did
 	Evicted        int64
 	TimeCapReached int64 // slices of expiry that ended before the work did
 }
@@ -98,6 +102,7 @@ type Keyspace struct {
 	clock   *cow.Clock
 	rnd     func() uint64
 	soonest int64    // see NextExpiry
+	until   int64    // see left
 	due     [][]byte // scratch of Expire
 	size    []byte   // scratch for keys
 	pack    []byte   // scratch for packed values under construction, see edit

@@ -34,7 +34,9 @@ import (
 //
 // A collection that starts by itself knows nothing of this. So a round that finds the
 // room used up gives the second processor and collects at once; the runtime's own
-// trigger stands behind it for bursts.
+// trigger stands behind it for bursts. When nobody has sent anything for idleTicks, what
+// garbage there is goes, and its memory back to the system: a store that was filled and
+// then is only there takes what its data takes.
 //
 // The runtime makes whoever changes a setting wait for a collection that is under way,
 // all of it. The executor must not wait, so it only says what it wants, and a goroutine
@@ -42,6 +44,7 @@ import (
 type steering struct {
 	fixed      bool  // several threads: leave all processors on
 	background int   // pieces of background work that are on
+	idle       int   // rounds in which no client was active
 	data       int64 // the largest data set since the last collection that we asked for, bytes
 	cpuNs      int64 // processor time used, and
 	atNs       int64 // the monotonic clock, at the last look
@@ -59,6 +62,7 @@ type settings struct {
 	percent int   // GOGC
 	limit   int64 // GOMEMLIMIT, bytes
 	collect bool  // start a collection
+	release bool  // do, and give the memory that is free to the system
 }
 
 const (
@@ -66,12 +70,14 @@ const (
 	roomMin   = 24 << 20 // bytes
 	roomMax   = 1 << 30
 	fewActive = 4 // clients
+	idleTicks = 15
+	idleShare = 32 // of the live heap: what else the process holds is worth a collection when idle
 )
 
 func (m *steering) start(s *Server) {
 	m.fixed = s.threads > 1 || runtime.NumCPU() == 1
 	m.orders = make(chan settings, 1)
-	m.samples = []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}}
+	m.samples = []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
 	go m.run(s.stopped)
 	m.configure(s.cfg)
 	m.tick(s, 0)
@@ -92,7 +98,7 @@ func (m *steering) configure(cfg *config.Config) {
 // tick adapts the settings; active is how many clients sent something since the last.
 func (m *steering) tick(s *Server, active int) {
 	metrics.Read(m.samples)
-	live, now := int64(m.samples[0].Value.Uint64()), int64(m.samples[1].Value.Uint64())
+	live, now, free := int64(m.samples[0].Value.Uint64()), int64(m.samples[1].Value.Uint64()), int64(m.samples[2].Value.Uint64())
 	data := s.Cmd.KS.Bytes()
 	live = max(live, data)
 	m.data = max(m.data, data)
@@ -105,8 +111,14 @@ func (m *steering) tick(s *Server, active int) {
 	// A limit below what is live would keep the collector running without pause.
 	m.want.limit = max(m.limit, live+live/4+64<<20)
 	// The second reason: much was deleted, and its memory should go back to the system.
+	m.want.release = false
 	m.want.collect = !m.fixed && (now > live+m.room || m.data-data > data/2+m.room)
-	if m.want.collect {
+	if active > 0 {
+		m.idle = 0
+	} else if m.idle++; m.idle%idleTicks == 0 && now-live+free > live/idleShare+roomMin/8 {
+		m.want.release = true
+	}
+	if m.want.collect || m.want.release {
 		m.data = data
 	}
 	if !m.fixed {
@@ -161,8 +173,13 @@ func (m *steering) run(stopped <-chan struct{}) {
 			debug.SetGCPercent(want.percent)
 		}
 		is.limit, is.percent = want.limit, want.percent
-		if want.collect {
+		if want.procs != 0 && (want.collect || want.release) {
 			is.procs = setProcs(is.procs, gcProcs)
+		}
+		switch {
+		case want.release:
+			debug.FreeOSMemory()
+		case want.collect:
 			runtime.GC()
 		}
 		if want.procs != 0 {

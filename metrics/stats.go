@@ -24,6 +24,7 @@ type Counters struct {
 	SyncPartialErr int64
 
 	ExpiredKeys           int64
+	ExpiredFields         int64 // of hashes
 	ExpiredTimeCapReached int64 // slices of expiry that used up their time
 	ExpireCycleUs         int64 // time spent in expiry
 	EvictedKeys           int64
@@ -189,6 +190,7 @@ func (s *Stats) Fields(dst []Field, g Gauges) []Field {
 	counter("acl_access_denied_cmd", s.ACLDeniedCommand)
 	counter("acl_access_denied_key", s.ACLDeniedKey)
 	counter("acl_access_denied_channel", s.ACLDeniedChannel)
+	counter("expired_subkeys", s.ExpiredFields)
 	gauge("expire_lag_p99_ms", s.ExpireLag.P99Ms())
 	gauge("expire_lag_max_ms", s.ExpireLag.MaxMs())
 	return dst

@@ -10,14 +10,10 @@ import (
 
 // Skip is the position behind the entry at position at.
 func Skip(p []byte, at int) int {
-	b := p[at]
-	if b < 0x80 {
-		return at + 2
+	if p[at] >= 0xc0 {
+		return skip(p, at)
 	}
-	if b < 0xc0 {
-		return at + 2 + int(b&0x3f)
-	}
-	return skip(p, at)
+	return at - 0x7e + int(max(p[at], 0x80)) // an integer has no body
 }
 
 func skip(p []byte, at int) int {

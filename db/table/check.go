@@ -5,7 +5,7 @@ import "redust/internal/assert"
 // check walks the whole table and panics if anything that the package comment calls
 // always true is not.
 func (t *Table) check() {
-	count, timed := 0, 0
+	count, timed, inner := 0, 0, 0
 	bytes, frame := int64(0), int64(0)
 	for top, d := range t.top {
 		assert.That(len(d.pages) == 1<<d.depth, "table: directory of a wrong width")
@@ -23,20 +23,20 @@ func (t *Table) check() {
 			if p.depth == d.depth {
 				deepest++
 			}
-			c, timedHere, size := t.checkPage(p, uint64(top), i)
-			count, timed, bytes = count+c, timed+timedHere, bytes+size
+			c, timedHere, innerHere, size := t.checkPage(p, uint64(top), i)
+			count, timed, inner, bytes = count+c, timed+timedHere, inner+innerHere, bytes+size
 			frame += pageBytes
 			i += n
 		}
 		assert.That(deepest == d.deepest, "table: deepest pages miscounted")
 	}
 	assert.That(count == t.count, "table: entries miscounted")
-	assert.That(timed == t.timed, "table: deadlines miscounted")
+	assert.That(timed == t.timed && inner == t.inner, "table: deadlines miscounted")
 	assert.That(bytes == t.bytes && frame == t.frame, "table: memory miscounted")
 }
 
 // checkPage checks one page, which begins at this place of this directory.
-func (t *Table) checkPage(p *page, top, index uint64) (count, timed int, bytes int64) {
+func (t *Table) checkPage(p *page, top, index uint64) (count, timed, inner int, bytes int64) {
 	live, objects := 0, 0
 	bytes = int64(pageBytes + cap(p.slab) + p.objsBytes())
 	for i, tag := range p.tags {
@@ -58,6 +58,11 @@ func (t *Table) checkPage(p *page, top, index uint64) (count, timed int, bytes i
 		assert.That(e[flagsAt]&flagMeta == t.meta, "table: entry of a wrong shape")
 		if at := p.deadline(i); at != 0 {
 			timed++
+		}
+		if at := p.inner(i); at != 0 {
+			inner++
+		}
+		if at := p.next(i); at != 0 {
 			assert.That(t.armer == nil || p.arm != 0 && p.arm <= at, "table: deadline without an appointment")
 		}
 		live += len(e)
@@ -73,5 +78,5 @@ func (t *Table) checkPage(p *page, top, index uint64) (count, timed int, bytes i
 		}
 	}
 	assert.That(objects == 0, "table: an object that no entry leads to")
-	return count, timed, bytes
+	return count, timed, inner, bytes
 }

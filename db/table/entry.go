@@ -19,6 +19,7 @@ const (
 	flagMeta     = 2 // times 2 it is the room that kind and access take
 	flagObject   = 4
 	flagLong     = 8
+	flagTimed    = 16 // the object is a Timed that has a deadline
 )
 
 // deadlineAt is where the deadline of an entry with these flags begins, if it has one.
@@ -59,6 +60,17 @@ func (p *page) raw(i int) []byte {
 
 func (p *page) object(i int) Object { return (*p.objs)[p.raw(i)[0]] }
 
+// value is the object that is the value in slot i, nil if that is bytes.
+func (p *page) value(i int) Object {
+	switch f := p.slab[p.off[i&63]]; {
+	case f&flagLong != 0:
+		return p.object(i).(*long).obj
+	case f&flagObject != 0:
+		return p.object(i)
+	}
+	return nil
+}
+
 func (p *page) key(i int) []byte {
 	e := p.entry(i)
 	if e[flagsAt]&flagLong != 0 {
@@ -76,13 +88,31 @@ func (p *page) deadline(i int) int64 {
 	return int64(binary.LittleEndian.Uint64(e[deadlineAt(e[flagsAt]):]))
 }
 
+// inner is the next deadline inside the object of the entry in slot i, or 0.
+func (p *page) inner(i int) int64 {
+	if p.slab[p.off[i&63]]&flagTimed == 0 {
+		return 0
+	}
+	return p.value(i).(Timed).NextDeadline()
+}
+
+// next is the deadline in slot i that comes first, the entry's or one inside its object;
+// 0 if there is none.
+func (p *page) next(i int) int64 {
+	at, inner := p.deadline(i), p.inner(i)
+	if at == 0 || inner != 0 && inner < at {
+		return inner
+	}
+	return at
+}
+
 // earliest is the first of the page's deadlines, or 0.
 func (p *page) earliest() (at int64) {
 	for i, tag := range p.tags {
 		if tag == 0 {
 			continue
 		}
-		if d := p.deadline(i); d != 0 && (at == 0 || d < at) {
+		if d := p.next(i); d != 0 && (at == 0 || d < at) {
 			at = d
 		}
 	}
@@ -151,15 +181,10 @@ func (r Ref) Bytes() []byte {
 }
 
 // Object is the value of an entry that has an object, else nil.
-func (r Ref) Object() Object {
-	switch f := r.p.slab[r.p.off[r.slot&63]]; {
-	case f&flagLong != 0:
-		return r.p.object(r.slot).(*long).obj
-	case f&flagObject != 0:
-		return r.p.object(r.slot)
-	}
-	return nil
-}
+func (r Ref) Object() Object { return r.p.value(r.slot) }
+
+// Timed tells whether the entry's object is a Timed that has a deadline.
+func (r Ref) Timed() bool { return r.p.slab[r.p.off[r.slot&63]]&flagTimed != 0 }
 
 // MemBytes is the memory that the entry takes, its share of the page and its object
 // included, bytes.

@@ -46,7 +46,9 @@
 // Deadlines. A page knows in arm when somebody (the wheel) will come and look at it,
 // and asks for an earlier visit when an earlier deadline is set. One appointment
 // serves the whole page: a deadline that moves later, and all but the first of 64,
-// cost nothing at all. The design had an appointment a key.
+// cost nothing at all. The design had an appointment a key. An object may have deadlines
+// of its own inside (Timed); a flag in its entry says so, and its next one counts as if it
+// were the entry's.
 //
 // Costs: find is a hash, three dependent loads and one compare of the key; insert adds
 // a copy; a split moves 64 entries. Between calls (check proves it): every entry lies
@@ -85,6 +87,14 @@ type Object interface {
 	MemBytes() int
 }
 
+// Timed is an object that has deadlines of its own inside. Whoever changes them tells
+// Table.Retimed.
+type Timed interface {
+	Object
+	// NextDeadline is the earliest of them, or 0.
+	NextDeadline() int64
+}
+
 // Armer is told when a page wants to be visited: hash leads to the page, at is
 // the time in the unit of the deadlines.
 type Armer interface {
@@ -99,6 +109,7 @@ type Table struct {
 	meta  uint8 // flagMeta if entries have a kind and an access history
 	count int
 	timed int // entries with a deadline
+	inner int // entries whose object has deadlines
 	bytes int64
 	frame int64 // of bytes: page headers, directories, the top
 	seed  maphash.Seed
@@ -133,7 +144,7 @@ const few, joined = 12, 24
 const (
 	pageBytes = 256 // the size class of a page
 	dirBytes  = 48
-	rootBytes = 112 // a Table
+	rootBytes = 128 // a Table
 )
 
 // New returns an empty table of keys. Tables that share seed agree on Hash.
@@ -181,7 +192,7 @@ func (t *Table) reset() {
 	p := t.newPage(0, 0)
 	t.top = []*dir{{pages: []*page{p}, epoch: t.Epoch(), deepest: 1}}
 	t.shift = 64
-	t.count, t.timed = 0, 0
+	t.count, t.timed, t.inner = 0, 0, 0
 	t.bytes = pageBytes + dirBytes + 16
 	t.frame = t.bytes
 }
@@ -194,6 +205,9 @@ func (t *Table) Len() int { return t.count }
 
 // Timed is the number of entries that have a deadline.
 func (t *Table) Timed() int { return t.timed }
+
+// Inner is the number of entries whose object has deadlines inside.
+func (t *Table) Inner() int { return t.inner }
 
 // Bytes is the memory that the table holds, objects included and views not, bytes.
 func (t *Table) Bytes() int64 { return t.bytes }

@@ -53,13 +53,10 @@ func (t *Table) insert(p *page, h uint64, key []byte, e Entry) {
 	t.write(p, p.free(groupOf(h)), h, key, e)
 	t.count++
 	p.count++
-	if e.Deadline != 0 {
-		t.timed++
-		t.arm(p, h, e.Deadline)
-	}
 }
 
-// write appends an entry and makes slot i lead to it.
+// write appends an entry, makes slot i lead to it, and asks for a visit if it has
+// deadlines.
 func (t *Table) write(p *page, i int, h uint64, key []byte, e Entry) {
 	flags, vlen, klen := t.meta, uint8(len(e.Bytes)), uint8(len(key))
 	obj := e.Object
@@ -71,8 +68,16 @@ func (t *Table) write(p *page, i int, h uint64, key []byte, e Entry) {
 		flags |= flagObject
 		vlen = 1
 	}
+	inner := int64(0)
+	if timed, ok := e.Object.(Timed); ok {
+		if inner = timed.NextDeadline(); inner != 0 {
+			flags |= flagTimed
+			t.inner++
+		}
+	}
 	if e.Deadline != 0 {
 		flags |= flagDeadline
+		t.timed++
 	}
 	need := keyAt(flags) + int(klen) + int(vlen)
 	if cap(p.slab)-len(p.slab) < need {
@@ -91,11 +96,13 @@ func (t *Table) write(p *page, i int, h uint64, key []byte, e Entry) {
 	s = append(s, key[:klen]...)
 	if obj == nil {
 		p.slab = append(s, e.Bytes...)
-		return
+	} else {
+		was := p.objsBytes()
+		p.slab = append(s, p.addObject(obj))
+		t.bytes += int64(p.objsBytes() - was + obj.MemBytes())
 	}
-	was := p.objsBytes()
-	p.slab = append(s, p.addObject(obj))
-	t.bytes += int64(p.objsBytes() - was + obj.MemBytes())
+	t.arm(p, h, e.Deadline)
+	t.arm(p, h, inner)
 }
 
 // replace stores e over the entry in slot i: in place when its shape is the same.
@@ -116,10 +123,6 @@ func (t *Table) replace(p *page, i int, h uint64, key []byte, e Entry) {
 	}
 	t.drop(p, i)
 	t.write(p, i, h, key, e)
-	if e.Deadline != 0 {
-		t.timed++
-		t.arm(p, h, e.Deadline)
-	}
 }
 
 // drop gives up what the entry in slot i holds; the slot itself stays.
@@ -127,6 +130,9 @@ func (t *Table) drop(p *page, i int) {
 	e := p.entry(i)
 	if e[flagsAt]&flagDeadline != 0 {
 		t.timed--
+	}
+	if e[flagsAt]&flagTimed != 0 {
+		t.inner--
 	}
 	if e[flagsAt]&flagObject != 0 {
 		at := p.raw(i)[0]
@@ -258,18 +264,38 @@ func (t *Table) addDeadline(p *page, i int, at int64) {
 	p.dead += uint16(len(e))
 }
 
-// arm asks for an earlier visit of the page if at is before the one it waits for.
+// Retimed tells that the deadlines inside the entry's object may have changed. The Ref may
+// be from before SetObject.
+func (t *Table) Retimed(r Ref) {
+	p, at := t.page(r.hash), int64(0)
+	if timed, ok := p.value(r.slot).(Timed); ok {
+		at = timed.NextDeadline()
+	}
+	if has := p.slab[p.off[r.slot&63]]&flagTimed != 0; has != (at != 0) {
+		p = t.own(r.hash)
+		p.slab[p.off[r.slot&63]] ^= flagTimed
+		if has {
+			t.inner--
+		} else {
+			t.inner++
+		}
+	}
+	t.arm(p, r.hash, at)
+}
+
+// arm asks for an earlier visit of the page if at, which is no deadline if 0, is before the
+// one it waits for.
 func (t *Table) arm(p *page, h uint64, at int64) {
-	if t.armer != nil && (p.arm == 0 || at < p.arm) {
+	if at != 0 && t.armer != nil && (p.arm == 0 || at < p.arm) {
 		p.arm = at
 		t.armer.Arm(h, at)
 	}
 }
 
 // Due is the visit that a page asked for: if the appointment still stands, it passes
-// the keys and deadlines of the entries that are due at now to each (the keys point
-// into the page, which must not change meanwhile), and forgets the appointment. The
-// caller deletes what it will and then calls Rearm.
+// the keys and deadlines of the entries that are due at now, or have something inside that
+// is, to each (the keys point into the page, which must not change meanwhile), and forgets
+// the appointment. The caller deletes what it will and then calls Rearm.
 func (t *Table) Due(h uint64, appointed, now int64, each func(key []byte, deadline int64)) bool {
 	p := t.page(h)
 	if p.arm != appointed {
@@ -280,7 +306,7 @@ func (t *Table) Due(h uint64, appointed, now int64, each func(key []byte, deadli
 		if tag == 0 {
 			continue
 		}
-		if d := p.deadline(i); d != 0 && d <= now {
+		if d := p.next(i); d != 0 && d <= now {
 			each(p.key(i), d)
 		}
 	}

@@ -1,0 +1,85 @@
+package db
+
+import "redust/db/table"
+
+// Fields past their deadline. They are hidden at once, and go in one of three ways:
+//
+//	visited   the wheel visits the page of the key when the next deadline of the hash has
+//	          come: the table asks every object that has deadlines of its own, table.Timed
+//	touched   a command that writes to the hash removes those in its way
+//	together  when all fields are due, the key is as if it were past a deadline itself
+//
+// A visit takes no more than some thousand fields, and what is left has the next turn, so
+// ten million of one hash that fall due in one moment delay nobody. Those that are all of
+// their hash go in one step, whatever their number.
+
+// timed is what hides behind table.Timed in a keyspace.
+type timed interface {
+	table.Timed
+	size() int             // fields, those past their deadline included
+	allDue(now int64) bool // whether none of them will ever be seen again
+}
+
+// wilted tells whether the value at r is a hash of which all fields are past their
+// deadline.
+func (d *DB) wilted(r table.Ref) bool {
+	if !r.Timed() {
+		return false
+	}
+	o := r.Object().(timed)
+	return o.NextDeadline() <= d.k.now && o.allDue(d.k.now)
+}
+
+// expireAll removes a hash that is wilted.
+func (d *DB) expireAll(h uint64, key []byte, r table.Ref) {
+	o := r.Object().(timed)
+	n, late := o.size(), d.k.now-o.NextDeadline()
+	d.t.Delete(h, key)
+	d.fieldsExpired(key, n, late, true)
+}
+
+// reclaim removes fields that are due from the hash at r, as many as the slice of expiry
+// has room for, and tells whether that was all.
+func (d *DB) reclaim(h uint64, key []byte, r table.Ref) (all bool) {
+	const most = 1000
+	if d.wilted(r) {
+		d.expireAll(h, key, r)
+		return true
+	}
+	left := min(d.k.left(), most)
+	if left <= 0 {
+		return false
+	}
+	quiet := d.k.NoTouch
+	d.k.NoTouch = true // this is no access
+	f := d.EditFields(key, Item{r, d})
+	f.begin()
+	if f.form == Large {
+		f.noteExpired(f.tab.dropDue(f.now, left))
+	}
+	o := timed(f.tab)
+	if f.form == PackedTimed {
+		f.timed.keep(f.pack)
+		o = f.timed
+	}
+	f.Done()
+	d.k.NoTouch = quiet
+	next := o.NextDeadline()
+	return next == 0 || next > d.k.now
+}
+
+// noteExpired counts fields that are removed because of their deadlines, the earliest of
+// which was missed by lateMs.
+func (f *Fields) noteExpired(n int, lateMs int64) {
+	f.expired += n
+	f.lateMs = max(f.lateMs, lateMs)
+}
+
+// fieldsExpired tells the world of n fields past their deadline, and whether the key went
+// with them.
+func (d *DB) fieldsExpired(key []byte, n int, lateMs int64, gone bool) {
+	d.k.Stats.FieldsExpired += int64(n)
+	if f := d.k.Hooks.FieldsExpired; f != nil {
+		f(d, key, lateMs, gone)
+	}
+}
