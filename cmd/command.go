@@ -154,8 +154,10 @@ type Table struct {
 
 // families lists the functions that declare commands, one a file.
 func families() [][]*Command {
-	return [][]*Command{listCommands(), listWriteCommands(), listMoveCommands(), stringCommands(), stringSetCommands(), counterCommands(), lcsCommands(), bitmapCommands(), bitfieldCommands(), hyperloglogCommands(), connectionCommands(), genericCommands(), expireCommands(), scanCommands(), objectCommands(), authCommands(), clientCommands(), monitorCommands(), hashCommands(), hashWriteCommands(), hashExpireCommands(), hashExCommands(), clusterCommands(), commandCommands(),
-		infoCommands(), configCommands(), memoryCommands(), slowLogCommands(), latencyCommands(), lolwutCommands(), debugCommands(), adminCommands()}
+	return [][]*Command{stringCommands(), stringSetCommands(), counterCommands(), lcsCommands(), bitmapCommands(), bitfieldCommands(), hyperloglogCommands(), connectionCommands(), genericCommands(), expireCommands(), scanCommands(), objectCommands(), authCommands(), clientCommands(), monitorCommands(), hashCommands(), hashWriteCommands(), hashExpireCommands(), hashExCommands(), clusterCommands(), commandCommands(),
+		infoCommands(), configCommands(), memoryCommands(), slowLogCommands(), latencyCommands(), lolwutCommands(), debugCommands(), adminCommands(),
+		listCommands(), listWriteCommands(), listMoveCommands(),
+		streamCommands(), streamRangeCommands(), streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands()}
 }
 
 // NewTable builds the table of all commands. Declarations that contradict each other

@@ -42,6 +42,9 @@ func (t *Table) Put(h uint64, key []byte, e Entry) {
 // again.
 func (t *Table) Update(r Ref, key []byte, e Entry) {
 	assert.That(len(e.Bytes) <= maxInline, "table: a long value must be an object")
+	if assert.Deep {
+		assert.That(t.page(r.hash).find(r.hash, key) == r.slot, "table: update of an entry that is elsewhere by now")
+	}
 	t.replace(t.own(r.hash), r.slot, r.hash, key, e)
 }
 
@@ -156,19 +159,24 @@ func (t *Table) Delete(h uint64, key []byte) bool {
 	return true
 }
 
-// dropped follows when entries of the page p of h have been dropped and counted: a page that
-// has become empty, or nearly so, gives up memory.
+// dropped follows when entries of the page p of h have been dropped and counted.
 func (t *Table) dropped(h uint64, p *page) {
-	if p.count == 0 {
-		if cap(p.slab) > smallSlab {
-			t.bytes -= int64(cap(p.slab))
-			p.slab = nil
-		}
-		p.slab, p.dead, p.over = p.slab[:0], 0, 0
-	}
+	t.emptied(p)
 	if p.count <= few {
 		t.shrink(h, p)
 	}
+}
+
+// emptied gives up the memory of a page that has no entries left.
+func (t *Table) emptied(p *page) {
+	if p.count > 0 {
+		return
+	}
+	if cap(p.slab) > smallSlab {
+		t.bytes -= int64(cap(p.slab))
+		p.slab = nil
+	}
+	p.slab, p.dead, p.over = p.slab[:0], 0, 0
 }
 
 // roomFor makes room for need more bytes: by leaving out the dead ones if they are a
