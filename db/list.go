@@ -29,7 +29,7 @@ import (
 //
 // Costs: see db/seq; a packed list is O(n), n bounded by packedList bytes.
 
-// packedList is the size beyond which a list is large, bytes.
+// packedList is the size beyond which a list is large, bytes, or nearly.
 const packedList = 1 << 10
 
 // Elements is the list under one key, for one command. Use Item.Elements or
