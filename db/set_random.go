@@ -253,6 +253,3 @@ func (s *Members) popMost(left int, yield func(m listpack.Value) bool) bool {
 	}
 	return ok
 }
-
-// below is a random number from 0 to n-1.
-func (k *Keyspace) below(n int) int { return int(k.rnd() % uint64(n)) }
