@@ -107,6 +107,13 @@ func (c *Ctx) Changed(d *db.DB, key []byte, event string) {
 	}
 }
 
+// ChangedAside is Changed for n changes to key that serve nobody who waits for it, such as
+// what groups know of a stream.
+func (c *Ctx) ChangedAside(d *db.DB, key []byte, event string, n int) {
+	c.Server.Dirty += int64(n)
+	c.Also(d, key, event)
+}
+
 // Also reports a further event of a change that Changed has reported: a SET with a
 // deadline is "set" and "expire". It does not count as another change.
 func (c *Ctx) Also(d *db.DB, key []byte, event string) {

@@ -98,6 +98,7 @@ type Server struct {
 	blocking  blocking
 
 	scratch scratch // of the commands on strings
+	streams streamScratch
 	replID  string  // see replicationID
 	debug   debugSettings
 

@@ -42,6 +42,9 @@ func (t *Table) Put(h uint64, key []byte, e Entry) {
 // again.
 func (t *Table) Update(r Ref, key []byte, e Entry) {
 	assert.That(len(e.Bytes) <= maxInline, "table: a long value must be an object")
+	if assert.Deep {
+		assert.That(t.page(r.hash).find(r.hash, key) == r.slot, "table: update of an entry that is elsewhere by now")
+	}
 	t.replace(t.own(r.hash), r.slot, r.hash, key, e)
 }
 
