@@ -145,6 +145,11 @@ func keys(i, last, step int, f KeyFlags) KeySpec {
 	return KeySpec{Flags: f, Begin: Begin{Index: i}, Find: Find{Last: last, Step: step}}
 }
 
+// numKeys are keys whose number stands at argument i, in front of them.
+func numKeys(i int, f KeyFlags) KeySpec {
+	return KeySpec{Flags: f, Begin: Begin{Index: i}, Find: Find{KeyNum: true, First: 1, Step: 1}}
+}
+
 // Table is all commands.
 type Table struct {
 	byName  map[string]*Command
@@ -154,7 +159,7 @@ type Table struct {
 
 // families lists the functions that declare commands, one a file.
 func families() [][]*Command {
-	return [][]*Command{stringCommands(), stringSetCommands(), counterCommands(), lcsCommands(), bitmapCommands(), bitfieldCommands(), hyperloglogCommands(), connectionCommands(), genericCommands(), expireCommands(), scanCommands(), objectCommands(), authCommands(), clientCommands(), monitorCommands(), hashCommands(), hashWriteCommands(), hashExpireCommands(), hashExCommands(), clusterCommands(), commandCommands(),
+	return [][]*Command{stringCommands(), stringSetCommands(), counterCommands(), lcsCommands(), bitmapCommands(), bitfieldCommands(), hyperloglogCommands(), zsetCommands(), zsetRangeCommands(), zsetPopCommands(), zsetAlgebraCommands(), connectionCommands(), genericCommands(), expireCommands(), scanCommands(), objectCommands(), authCommands(), clientCommands(), monitorCommands(), hashCommands(), hashWriteCommands(), hashExpireCommands(), hashExCommands(), clusterCommands(), commandCommands(),
 		infoCommands(), configCommands(), memoryCommands(), slowLogCommands(), latencyCommands(), lolwutCommands(), debugCommands(), adminCommands()}
 }
 

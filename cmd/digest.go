@@ -61,6 +61,8 @@ func (d *dataDigest) value(it db.Item) {
 		d.mix(it.Bytes())
 	case db.Hash:
 		d.hash(it.Fields())
+	case db.ZSet:
+		d.zset(it.Scores())
 	default:
 		assert.That(false, "cmd: digest of an unknown type")
 	}
