@@ -65,6 +65,8 @@ func (d *dataDigest) value(it db.Item) {
 		d.hash(it.Fields())
 	case db.Set:
 		d.set(it.Members())
+	case db.ZSet:
+		d.zset(it.Scores())
 	default:
 		assert.That(false, "cmd: digest of an unknown type")
 	}
