@@ -156,6 +156,7 @@ type Table struct {
 func families() [][]*Command {
 	return [][]*Command{stringCommands(), stringSetCommands(), counterCommands(), lcsCommands(), bitmapCommands(), bitfieldCommands(), hyperloglogCommands(), connectionCommands(), genericCommands(), expireCommands(), scanCommands(), objectCommands(), authCommands(), clientCommands(), monitorCommands(), hashCommands(), hashWriteCommands(), hashExpireCommands(), hashExCommands(), clusterCommands(), commandCommands(),
 		infoCommands(), configCommands(), memoryCommands(), slowLogCommands(), latencyCommands(), lolwutCommands(), debugCommands(), adminCommands(),
+		listCommands(), listWriteCommands(), listMoveCommands(),
 		streamCommands(), streamRangeCommands(), streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands()}
 }
 

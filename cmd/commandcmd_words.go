@@ -10,7 +10,7 @@ type vocabulary struct {
 	kinds       map[string]string // types of values; what is missing is a string
 	lowerTokens map[string]string // tokens that are not in capitals, and their names
 	valueNames  map[string]string // names of values, by their token and their word
-	groupNames  map[string]string // names of choices and blocks, by what is in them
+	groupNames  map[string]string // names of choices and blocks, by what is in them; several: the first, the second
 	repeated    map[string]bool   // tokens to be sent again with each of several values
 	ofFirst     map[string]bool   // tokens of a block that belong to its first value
 }
@@ -46,6 +46,7 @@ func newVocabulary() *vocabulary {
 			"CONFIG": "configs", "count-any": "count-block", "count-withvalues": "options",
 			"importing|migrating|node|stable": "subcommand", "force|takeover": "options", "hard|soft": "reset-type",
 			"start-slot-end-slot": "range",
+			"left|right":          "where", "before|after": "where", "lmove left|right": "wherefrom whereto", "blmove left|right": "wherefrom whereto",
 		},
 		repeated: wordSet("GET PREFIX CONFIG"),
 		ofFirst:  wordSet("COUNT BYRADIUS BYBOX"),
@@ -53,7 +54,7 @@ func newVocabulary() *vocabulary {
 	for _, k := range []struct{ kind, words string }{
 		{"integer", "seconds milliseconds offset increment decrement start end stop count index index1 index2 " +
 			"numkeys ttl frequency port db destination-db timeout protover client-id numreplicas numlocal " +
-			"cursor bits bit min-match-len version limit maxage slot start-slot end-slot config-epoch cluster-bus-port"},
+			"rank num-matches len cursor bits bit min-match-len version limit maxage slot start-slot end-slot config-epoch cluster-bus-port"},
 		{"unix-time", "unix-time-seconds unix-time-milliseconds"},
 		{"pattern", "pattern"},
 	} {
@@ -62,6 +63,9 @@ func newVocabulary() *vocabulary {
 		}
 	}
 	v.kinds["setbit value"], v.kinds["bitfield value"] = "integer", "integer"
+	for _, c := range strings.Fields("blpop brpop blmove brpoplpush blmpop") {
+		v.kinds[c+" timeout"] = "double"
+	}
 	v.kinds["incrbyfloat increment"], v.kinds["hincrbyfloat increment"] = "double", "double"
 	return v
 }

@@ -61,6 +61,8 @@ func (d *dataDigest) value(it db.Item) {
 		d.mix(it.Bytes())
 	case db.Stream:
 		d.stream(it.Stream())
+	case db.List:
+		d.list(it.Elements())
 	case db.Hash:
 		d.hash(it.Fields())
 	default:
