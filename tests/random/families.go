@@ -14,6 +14,7 @@ type Command struct {
 	Args   func(g *Gen) []string
 	Same   Comparison
 	Whole  bool // never spoilt
+	Waits  bool // said by one of those who may wait
 }
 
 // families is the list that a new family joins.
