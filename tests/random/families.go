@@ -196,7 +196,7 @@ func keys() Family {
 		{Name: "RENAMENX", Weight: 4, Args: two},
 		{Name: "COPY", Weight: 8, Args: clone},
 		{Name: "MOVE", Weight: 4, Args: func(g *Gen) []string { return []string{g.Any(), database(g)} }},
-		{Name: "OBJECT", Weight: 10, Args: func(g *Gen) []string { return []string{g.Of("ENCODING", "encoding"), g.Any()} }},
+		{Name: "OBJECT", Weight: 10, Args: func(g *Gen) []string { return []string{g.Of("ENCODING", "encoding"), g.Any()} }, Same: Encoding},
 		{Name: "OBJECT", Weight: 2, Args: func(g *Gen) []string { return []string{"FREQ", g.Any()} }},
 		{Name: "OBJECT", Weight: 2, Args: func(g *Gen) []string { return []string{"IDLETIME", g.Any()} }, Same: Shape},
 	}}
