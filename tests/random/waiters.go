@@ -26,7 +26,8 @@ import (
 // The oracle is Redis 7.0, which serves a client from the key that became ready; from 7.2
 // on, and here, it is served from the first of its own that is there. So that the two cannot
 // differ, no command makes more than one key ready for a client: chains (BLMOVE) lead to
-// keys for which nobody waits together with others, and before a SWAPDB all waits end.
+// keys for which nobody waits together with others, before a SWAPDB all waits end, and the
+// keys of those who wait for several hold nothing but lists.
 
 // waiting is how many clients may wait at a time on each server.
 const waiting = 3
@@ -227,7 +228,10 @@ func blocking() Family {
 		waits("BRPOPLPUSH", 3, func(g *Gen) []string { return []string{g.Chained(), g.next(), "0"} }),
 		waits("BLPOP", 2, func(g *Gen) []string { return []string{g.Chained(), g.Of("0", "x", "-1")} }),
 		waits("SELECT", 2, func(g *Gen) []string { return []string{database(g)} }),
-		{Name: "RPUSH", Weight: 14, Args: func(g *Gen) []string { return []string{g.Chained(), g.Value()} }},
+		{Name: "RPUSH", Weight: 12, Args: func(g *Gen) []string { return []string{g.Chained(), g.Value()} }},
+		{Name: "LPUSH", Weight: 6, Args: func(g *Gen) []string { return append(g.several()[:1], g.Value(), g.Value()) }, Whole: true},
+		{Name: "LMOVE", Weight: 4, Args: func(g *Gen) []string { return []string{g.Chained(), g.several()[0], end(g), end(g)} }, Whole: true},
+		{Name: "DEL", Weight: 2, Args: func(g *Gen) []string { return g.several() }, Whole: true},
 		{Name: "CLIENT", Weight: 2, Args: func(g *Gen) []string {
 			out := []string{"UNBLOCK", waiterMark + strconv.Itoa(1+g.r.IntN(waiting))}
 			if g.OneIn(3) {
@@ -238,9 +242,9 @@ func blocking() Family {
 	}}
 }
 
-// several is one to three keys that no chain leads to.
+// several is one to three keys that no chain leads to and that only lists are stored under.
 func (g *Gen) several() []string {
-	return g.Keys(3, func() string { return "k" + strconv.Itoa(g.r.IntN(8)) })
+	return g.Keys(3, func() string { return "m" + strconv.Itoa(g.r.IntN(4)) })
 }
 
 // Chained is a key that chains may lead to, or may begin at.
