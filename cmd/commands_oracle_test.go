@@ -198,6 +198,7 @@ func renamed() map[string]string {
 		"key-value": "data", "field-value": "data", "parameter-value": "data", "start-slot-end-slot": "range", "hard-soft": "reset-type",
 		"encoding-offset": "get-block", "encoding-offset-value": "set-block", "encoding-offset-increment": "incrby-block",
 		"wrap-sat-fail": "overflow-block", "timeout-error": "unblock-type",
+		"count": "count-block", "longitude-latitude": "fromlonlat", "longitude-latitude-member": "data",
 	}
 }
 
@@ -222,6 +223,10 @@ func changedDocs() map[string]string {
 		"command|getkeys arguments":         untold,
 		"command|getkeysandflags arguments": untold,
 		"config|get arguments":              wrapped,
+		"geohash arguments":                 "since 7.2 without members, too",
+		"geopos arguments":                  "as geohash",
+		"georadius arguments":               "7.2 has a choice of what to store",
+		"georadiusbymember arguments":       "as georadius",
 		"module|loadex arguments":           wrapped,
 		"quit deprecated_since":             deprecated,
 		"quit doc_flags":                    deprecated,
