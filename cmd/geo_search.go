@@ -365,20 +365,20 @@ func (c *Ctx) storePlaces(q *geoQuery, all []found, event string) error {
 	if err := c.fitsElements(int64(len(all))); err != nil {
 		return err
 	}
-	was := c.DB.Delete(q.dst)
+	draft := c.DB.NewZDraft()
+	for i := range all {
+		score := all[i].score
+		if q.storeDist {
+			score = all[i].dist / q.metres
+		}
+		draft.Add(all[i].name(c.scratch.geo.names), score)
+	}
+	draft.Sort()
+	existed := c.DB.StoreZSet(q.dst, draft)
 	switch {
 	case len(all) > 0:
-		z := c.DB.ZSetOf(q.dst, db.Item{})
-		z.Expect(len(all))
-		for i := range all {
-			score := all[i].score
-			if q.storeDist {
-				score = all[i].dist / q.metres
-			}
-			z.Add(all[i].name(c.scratch.geo.names), score)
-		}
 		c.Changed(c.DB, q.dst, event)
-	case was:
+	case existed:
 		c.Changed(c.DB, q.dst, "del")
 	}
 	c.Out.Int(int64(len(all)))
