@@ -154,8 +154,9 @@ type Table struct {
 
 // families lists the functions that declare commands, one a file.
 func families() [][]*Command {
-	return [][]*Command{stringCommands(), stringSetCommands(), counterCommands(), lcsCommands(), bitmapCommands(), bitfieldCommands(), hyperloglogCommands(), geoCommands(), connectionCommands(), genericCommands(), expireCommands(), scanCommands(), objectCommands(), authCommands(), clientCommands(), monitorCommands(), hashCommands(), hashWriteCommands(), hashExpireCommands(), hashExCommands(), clusterCommands(), commandCommands(),
+	return [][]*Command{stringCommands(), stringSetCommands(), counterCommands(), lcsCommands(), bitmapCommands(), bitfieldCommands(), hyperloglogCommands(), geoCommands(), sortCommands(), connectionCommands(), genericCommands(), expireCommands(), scanCommands(), objectCommands(), authCommands(), clientCommands(), monitorCommands(), hashCommands(), hashWriteCommands(), hashExpireCommands(), hashExCommands(), clusterCommands(), commandCommands(),
 		infoCommands(), configCommands(), memoryCommands(), slowLogCommands(), latencyCommands(), lolwutCommands(), debugCommands(), adminCommands(),
+		listCommands(), listWriteCommands(), listMoveCommands(),
 		streamCommands(), streamRangeCommands(), streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands()}
 }
 

@@ -10,7 +10,7 @@ type vocabulary struct {
 	kinds       map[string]string // types of values; what is missing is a string
 	lowerTokens map[string]string // tokens that are not in capitals, and their names
 	valueNames  map[string]string // names of values, by their token and their word
-	groupNames  map[string]string // names of choices and blocks, by what is in them
+	groupNames  map[string]string // names of choices and blocks, by what is in them; several: the first, the second
 	shouted     map[string]bool   // tokens that are in capitals, though the notation has them otherwise
 	repeated    map[string]bool   // tokens to be sent again with each of several values
 	ofFirst     map[string]bool   // tokens of a block that belong to its first value
@@ -50,6 +50,7 @@ func newVocabulary() *vocabulary {
 			"start-slot-end-slot": "range",
 			"m|km|ft|mi":          "unit", "frommember|fromlonlat": "from", "byradius": "circle", "bybox-height": "box",
 			"geosearch ": "by", "geosearchstore ": "by", "store|storedist": "store",
+			"left|right": "where", "before|after": "where", "lmove left|right": "wherefrom whereto", "blmove left|right": "wherefrom whereto",
 		},
 		shouted:  wordSet("m km ft mi"),
 		repeated: wordSet("GET PREFIX CONFIG"),
@@ -58,7 +59,7 @@ func newVocabulary() *vocabulary {
 	for _, k := range []struct{ kind, words string }{
 		{"integer", "seconds milliseconds offset increment decrement start end stop count index index1 index2 " +
 			"numkeys ttl frequency port db destination-db timeout protover client-id numreplicas numlocal " +
-			"cursor bits bit min-match-len version limit maxage slot start-slot end-slot config-epoch cluster-bus-port"},
+			"rank num-matches len cursor bits bit min-match-len version limit maxage slot start-slot end-slot config-epoch cluster-bus-port"},
 		{"double", "longitude latitude radius width height"},
 		{"unix-time", "unix-time-seconds unix-time-milliseconds"},
 		{"pattern", "pattern"},
@@ -68,6 +69,9 @@ func newVocabulary() *vocabulary {
 		}
 	}
 	v.kinds["setbit value"], v.kinds["bitfield value"] = "integer", "integer"
+	for _, c := range strings.Fields("blpop brpop blmove brpoplpush blmpop") {
+		v.kinds[c+" timeout"] = "double"
+	}
 	v.kinds["incrbyfloat increment"], v.kinds["hincrbyfloat increment"] = "double", "double"
 	return v
 }

@@ -79,7 +79,12 @@ func withoutNotes(v script.Value) script.Value {
 // changedInfo lists where 7.2 describes a command otherwise than the 7.0 that the oracle
 // may be: command and field, and the reason. Fields are those of COMMAND INFO.
 func changedInfo() map[string]string {
+	const waits = "7.2 lets scripts call what waits"
 	return map[string]string{
+		"blpop flags":                   waits,
+		"brpop flags":                   waits,
+		"blmove flags":                  waits,
+		"brpoplpush flags":              waits,
 		"command|getkeys arity":         "7.2 takes commands without arguments",
 		"command|getkeysandflags arity": "as getkeys",
 		"client|setname tips":           "new in 7.2",
@@ -243,6 +248,8 @@ func changedDocs() map[string]string {
 		"hscan arguments":                   "NOVALUES came later",
 		"lcs arguments":                     "7.2 tells MINMATCHLEN's value from LEN",
 		"pfmerge arguments":                 "since 7.2 without sources, too",
+		"sort arguments":                    "7.2 tells BY's pattern from GET's",
+		"sort_ro arguments":                 "as sort",
 		"shutdown arguments":                "the notation tells that ABORT stands alone",
 	}
 }

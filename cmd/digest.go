@@ -59,6 +59,8 @@ func (d *dataDigest) value(it db.Item) {
 	switch it.Type() {
 	case db.String:
 		d.mix(it.Bytes())
+	case db.List:
+		d.list(it.Elements())
 	case db.Hash:
 		d.hash(it.Fields())
 	default:

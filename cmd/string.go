@@ -127,6 +127,7 @@ type scratch struct {
 	hll     []byte   // a HyperLogLog that may yet grow
 	merged  *hll.Registers
 	geo     geoScratch
+	sort    sortScratch
 }
 
 // reusable returns a scratch buffer, or nothing if one request has made it large.

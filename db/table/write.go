@@ -109,7 +109,12 @@ func (t *Table) write(p *page, i int, h uint64, key []byte, e Entry) {
 func (t *Table) replace(p *page, i int, h uint64, key []byte, e Entry) {
 	old := p.slab[p.off[i]:]
 	f := old[flagsAt]
-	if f&(flagObject|flagLong) == 0 && e.Object == nil && int(old[vlenAt]) == len(e.Bytes) && (f&flagDeadline != 0) == (e.Deadline != 0) {
+	same := e.Object == nil && f&(flagObject|flagLong) == 0 && int(old[vlenAt]) == len(e.Bytes)
+	if e.Object != nil && f&(flagObject|flagLong|flagTimed) == flagObject {
+		_, timed := e.Object.(Timed)
+		same = !timed
+	}
+	if same && (f&flagDeadline != 0) == (e.Deadline != 0) {
 		if t.meta != 0 {
 			old[kindAt] = e.Kind
 			old[accessAt], old[accessAt+1], old[accessAt+2] = byte(e.Access), byte(e.Access>>8), byte(e.Access>>16)
@@ -118,7 +123,13 @@ func (t *Table) replace(p *page, i int, h uint64, key []byte, e Entry) {
 			binary.LittleEndian.PutUint64(old[deadlineAt(f):], uint64(e.Deadline))
 			t.arm(p, h, e.Deadline)
 		}
-		copy(old[keyAt(f)+int(old[klenAt]):], e.Bytes)
+		if val := old[keyAt(f)+int(old[klenAt]):]; e.Object == nil {
+			copy(val, e.Bytes)
+		} else {
+			place := &(*p.objs)[val[0]]
+			t.bytes += int64(e.Object.MemBytes() - (*place).MemBytes())
+			*place = e.Object
+		}
 		return
 	}
 	t.drop(p, i)
