@@ -90,6 +90,7 @@ func changedInfo() map[string]string {
 		"client|setname tips":           "new in 7.2",
 		"randomkey tips":                "7.2 added how replies are put together",
 		"scan tips":                     "as randomkey",
+		"sinterstore keys":              "7.2 says that what was there is overwritten, as of its sisters",
 	}
 }
 

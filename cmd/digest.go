@@ -63,6 +63,8 @@ func (d *dataDigest) value(it db.Item) {
 		d.list(it.Elements())
 	case db.Hash:
 		d.hash(it.Fields())
+	case db.Set:
+		d.set(it.Members())
 	default:
 		assert.That(false, "cmd: digest of an unknown type")
 	}

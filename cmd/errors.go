@@ -49,6 +49,8 @@ const (
 	ErrFieldsZero   resp.Error = "ERR Parameter `numFields` should be greater than 0"
 	ErrFieldsMatch  resp.Error = "ERR The `numfields` parameter must match the number of arguments"
 	ErrFieldsNumber resp.Error = "ERR invalid number of fields"
+	ErrManyKeys     resp.Error = "ERR Number of keys can't be greater than number of args"
+	ErrSetLimit     resp.Error = "ERR LIMIT can't be negative"
 	ErrExpireMinus  resp.Error = "ERR invalid expire time, must be >= 0"
 	ErrExpireMissed resp.Error = "ERR missing expire time"
 	ErrFieldsTTL    resp.Error = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified"
