@@ -70,6 +70,18 @@ const (
 	ErrUnblocked    resp.Error = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
 	ErrUnblockHow   resp.Error = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
 	ErrPauseMode    resp.Error = "ERR CLIENT PAUSE mode must be WRITE or ALL"
+	ErrZAddNXXX     resp.Error = "ERR XX and NX options at the same time are not compatible"
+	ErrZAddGTLT     resp.Error = "ERR GT, LT, and/or NX options at the same time are not compatible"
+	ErrZAddIncr     resp.Error = "ERR INCR option supports a single increment-element pair"
+	ErrScoreNaN     resp.Error = "ERR resulting score is not a number (NaN)"
+	ErrScoreRange   resp.Error = "ERR min or max is not a float"
+	ErrLexRange     resp.Error = "ERR min or max not valid string range item"
+	ErrRangeLimit   resp.Error = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+	ErrRangeScores  resp.Error = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
+	ErrWeight       resp.Error = "ERR weight value is not a float"
+	ErrLimitMinus   resp.Error = "ERR LIMIT can't be negative"
+	ErrCount        resp.Error = "ERR count should be greater than 0"
+	ErrCountLong    resp.Error = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
 	ErrTimeoutFloat resp.Error = "ERR timeout is not a float or out of range"
 	ErrTimeoutInt   resp.Error = "ERR timeout is not an integer or out of range"
 	ErrTimeoutMinus resp.Error = "ERR timeout is negative"
@@ -175,6 +187,11 @@ func errIntBetween(lo, hi int64) error {
 
 // errArgument names an argument that a command does not have.
 func errArgument(arg []byte) error { return resp.Error("ERR unknown argument: " + upToNUL(arg)) }
+
+// errNoInputKeys is the error for an operation on no keys at all.
+func errNoInputKeys(c *Command) error {
+	return resp.Error("ERR at least 1 input key is needed for '" + c.FullName + "' command")
+}
 
 // errUnknown names a command that does not exist, with the beginning of its arguments.
 func errUnknown(args [][]byte) error {
