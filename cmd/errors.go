@@ -2,9 +2,11 @@ package cmd
 
 import (
 	"bytes"
+	"fmt"
 	"strconv"
 	"strings"
 
+	"redust/db/geo"
 	"redust/resp"
 )
 
@@ -114,6 +116,18 @@ const (
 	ErrLCSBoth      resp.Error = "ERR If you want both the length and indexes, please just use IDX."
 	ErrLCSLong      resp.Error = "ERR String too long for LCS"
 	ErrLCSMemory    resp.Error = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+	ErrUnit         resp.Error = "ERR unsupported unit provided. please use M, KM, FT, MI"
+	ErrRadius       resp.Error = "ERR need numeric radius"
+	ErrRadiusMinus  resp.Error = "ERR radius cannot be negative"
+	ErrWidth        resp.Error = "ERR need numeric width"
+	ErrHeight       resp.Error = "ERR need numeric height"
+	ErrBoxMinus     resp.Error = "ERR height or width cannot be negative"
+	ErrGeoCount     resp.Error = "ERR COUNT must be > 0"
+	ErrGeoAny       resp.Error = "ERR the ANY argument requires COUNT argument"
+	ErrGeoMember    resp.Error = "ERR could not decode requested zset member"
+	ErrRadiusStore  resp.Error = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
+	ErrSearchStore  resp.Error = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
+	ErrSortScore    resp.Error = "ERR One or more scores can't be converted into double"
 	ErrNotHLL       resp.Error = "WRONGTYPE Key is not a valid HyperLogLog string value."
 	ErrCorruptHLL   resp.Error = "INVALIDOBJ Corrupted HLL object detected"
 	ErrHLLDense     resp.Error = "ERR HLL encoding is not sparse"
@@ -264,6 +278,22 @@ func errUnbalanced(c *Command, id string) error {
 // errClaimOption names an option that XCLAIM does not have.
 func errClaimOption(opt []byte) error {
 	return resp.Error("ERR Unrecognized XCLAIM option '" + upToNUL(opt) + "'")
+}
+
+// errPlace names coordinates that are not on the map.
+func errPlace(p geo.Point) error {
+	text := fmt.Sprintf("ERR invalid longitude,latitude pair %f,%f", p.Lon, p.Lat)
+	return resp.Error(strings.NewReplacer("+Inf", "inf", "-Inf", "-inf").Replace(text))
+}
+
+// errGeoFrom and errGeoBy are the errors for a search without a centre, or a shape; name is
+// the command's as the client wrote it.
+func errGeoFrom(name []byte) error {
+	return resp.Error("ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for " + upToNUL(name))
+}
+
+func errGeoBy(name []byte) error {
+	return resp.Error("ERR exactly one of BYRADIUS and BYBOX can be specified for " + upToNUL(name))
 }
 
 // upToNUL is how much of a client's own words Redis quotes in most of its errors.
