@@ -238,7 +238,6 @@ func lset(c *Ctx) error {
 	if !ok {
 		return ErrIndex
 	}
-	e.Expect(1, len(val))
 	e.Set(index, val)
 	c.changedElements(&e, 1, "lset")
 	c.Out.OK()
@@ -279,7 +278,6 @@ func linsert(c *Ctx) error {
 	if after {
 		pivot++
 	}
-	e.Expect(1, len(val))
 	e.Insert(pivot, val)
 	n := e.Len()
 	c.changedElements(&e, 1, "linsert")

@@ -47,6 +47,7 @@ type ElementsEdit struct {
 	begun  bool
 	rooted bool // long is new: it is not what the item holds
 	less   bool // something was taken away, or replaced
+	due    int  // elements that Expect has told of and that have not come yet
 	was    int  // memory of the root before, bytes
 }
 
@@ -200,8 +201,10 @@ func (e *ElementsEdit) begin() {
 }
 
 // Expect tells that n elements of so many bytes in all are about to be added: the list is a
-// quicklist from now on if they are too many for a listpack.
+// quicklist from now on if they are too many for a listpack. Elements that nobody has told of
+// are expected one by one.
 func (e *ElementsEdit) Expect(n, bytes int) {
+	e.due = n
 	switch {
 	case e.long == nil:
 		bytes += packFrame + max(0, len(e.pack)-frame)
@@ -230,8 +233,13 @@ func (e *ElementsEdit) enlarge() {
 	e.long, e.pack, e.rooted = &longList{l: l}, nil, true
 }
 
-// grow makes the list writable, and large if it is too long for a pack with n bytes more.
+// grow makes the list writable, and large if it is too long for a pack with n bytes more,
+// which an element has that is about to be added.
 func (e *ElementsEdit) grow(n int) {
+	if e.due == 0 {
+		e.Expect(1, n)
+	}
+	e.due--
 	e.begin()
 	if e.long == nil && len(e.pack)+n > packedList {
 		e.enlarge()
