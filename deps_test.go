@@ -22,6 +22,7 @@ func TestImports(t *testing.T) {
 		"db/listpack":     "internal",
 		"db/intset":       "internal",
 		"db/geo":          "internal",
+		"db/sorting":      "internal",
 		"db/ztree":        "db/cow internal",
 		"db/seq":          "db/cow db/listpack internal",
 		"db/stream":       "db/cow db/listpack db/ztree internal",
@@ -38,6 +39,7 @@ func TestImports(t *testing.T) {
 		"metrics":         "internal",
 		"scripts":         "resp internal",
 		"internal/assert": "",
+		"internal/dtoa":   "",
 		"benchmarks":      any,
 		"tests":           any,
 	}

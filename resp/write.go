@@ -1,8 +1,9 @@
 package resp
 
 import (
-	"math"
 	"strconv"
+
+	"redust/internal/dtoa"
 )
 
 // Error is an error reply: the text after the minus sign, code first. It is a string,
@@ -144,32 +145,19 @@ func (w *Writer) Bool(v bool) {
 	}
 }
 
-// Double writes a floating-point number with 17 significant digits at most; in RESP2
-// it is a bulk string.
+// Double writes a floating-point number; in RESP2 it is a bulk string.
 func (w *Writer) Double(f float64) {
 	var tmp [40]byte
-	text := AppendDouble(tmp[:0], f)
+	w.Decimal(dtoa.Append(tmp[:0], f))
+}
+
+// Decimal writes a floating-point number that is text already; in RESP2 it is a bulk string.
+func (w *Writer) Decimal(text []byte) {
 	if w.Proto == 3 {
 		w.B = append(append(append(w.B, ','), text...), '\r', '\n')
 		return
 	}
 	w.Bulk(text)
-}
-
-// AppendDouble appends f in the shortest form that reads back as f: 1, 0.5, 1e+30,
-// inf, -inf, nan.
-func AppendDouble(b []byte, f float64) []byte {
-	switch {
-	case math.IsInf(f, 1):
-		return append(b, "inf"...)
-	case math.IsInf(f, -1):
-		return append(b, "-inf"...)
-	case math.IsNaN(f):
-		return append(b, "nan"...)
-	case f == math.Trunc(f) && math.Abs(f) < 1e17:
-		return strconv.AppendInt(b, int64(f), 10)
-	}
-	return strconv.AppendFloat(b, f, 'g', -1, 64)
 }
 
 // BigNumber writes an integer of any length, given as text; in RESP2 it is a bulk
