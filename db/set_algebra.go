@@ -89,8 +89,7 @@ func (s *Sets) Forget() {
 	const keep = 1 << 16 // words, of marks for some three million members
 	clear(s.of)
 	clear(s.parts)
-	s.walks[0].Begin(nil)
-	s.walks[1].Begin(nil)
+	s.walks = [2]table.Walk{}
 	s.of, s.parts, s.n, s.probe.text = s.of[:0], s.parts[:0], 0, nil
 	s.index, s.order, s.marks = s.index[:0], s.order[:0], s.marks[:0]
 	if cap(s.marks) > keep {

@@ -406,8 +406,17 @@ func (p *setPlayer) algebra(op setOp, keys []string, limit int, dst string) {
 	if had := s.Store(p.d, []byte(dst)); had != (p.m[dst] != nil) {
 		p.t.Fatalf("Store over %s: %v", dst, had)
 	}
-	if large && want.form == Packed {
-		want.members = got // what a large set contributes comes in any order
+	if large && want.form == Packed { // what a large set contributes comes in any order
+		_, stored := p.get(dst)
+		got = nil
+		stored.Each(func(m listpack.Value) bool {
+			got = append(got, memberText(m))
+			return true
+		})
+		if sorted = slices.Sorted(slices.Values(got)); !slices.Equal(sorted, members) {
+			p.t.Fatalf("stored %q, want %q", sorted, members)
+		}
+		want.members = got
 	}
 	p.m[dst] = want
 	p.dropEmpty(dst)
