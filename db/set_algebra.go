@@ -111,16 +111,23 @@ func (s *Sets) Len() int { return s.n }
 // Each calls yield for every member of the result until it returns false. Members are
 // borrowed, and nothing may change meanwhile.
 func (s *Sets) Each(yield func(m listpack.Value) bool) {
-	more := true
-	each := func(m listpack.Value) bool {
-		more = yield(m)
-		return more
-	}
-	for i := 0; more && i < len(s.parts); i++ {
-		if p := &s.parts[i]; p.all {
-			p.of.Each(each)
-		} else {
-			p.of.eachMarked(s.marks[p.from:p.to], each)
+	for i := range s.parts {
+		switch p := &s.parts[i]; {
+		case !p.all:
+			if !p.of.eachMarked(s.marks[p.from:p.to], yield) {
+				return
+			}
+		case i == len(s.parts)-1:
+			p.of.Each(yield)
+		default:
+			more := true
+			p.of.Each(func(m listpack.Value) bool {
+				more = yield(m)
+				return more
+			})
+			if !more {
+				return
+			}
 		}
 	}
 }

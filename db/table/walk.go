@@ -160,6 +160,31 @@ func (s *tagSet) filter(p *page, slots uint64) (passed uint64) {
 	return passed & slots
 }
 
+// EachMarked calls yield for the marked keys until it returns false, and tells whether it
+// never did: marks has a word for each page that has entries, in hash order, with a bit for
+// each slot. There may be fewer words than pages. Nothing may change meanwhile.
+func (t *Table) EachMarked(marks []uint64, yield func(key []byte) bool) bool {
+	for _, d := range t.top {
+		for i := uint64(0); i < uint64(len(d.pages)); {
+			p := d.pages[i]
+			i += 1 << (d.depth - p.depth)
+			if p.count == 0 {
+				continue
+			}
+			if len(marks) == 0 {
+				return true
+			}
+			for m := marks[0]; m != 0; m &= m - 1 {
+				if !yield(p.key(bits.TrailingZeros64(m))) {
+					return false
+				}
+			}
+			marks = marks[1:]
+		}
+	}
+	return true
+}
+
 // KeyBytes is about how many bytes the keys and values have together.
 func (t *Table) KeyBytes() int { return max(0, int(t.bytes-t.frame)-t.count*keyAt(t.meta)) }
 
