@@ -138,18 +138,12 @@ func (l *List) Only() (entries []byte, ok bool) {
 	return l.head.entries(), true
 }
 
-// Take fills an empty list with the count entries of a pack, which are copied.
-func (l *List) Take(entries []byte, count int, lim Limit) {
-	if !lim.Exceeded(frameBytes+len(entries), count) && count > 0 {
-		room := l.room(count-1, len(entries), 0, lim)
-		l.head = &block{epoch: l.Epoch(), buf: append(sized(room), entries...), n: uint32(count)}
-		l.count = count
-		return
-	}
-	var tmp [20]byte
-	for at := 0; at < len(entries); at = listpack.Skip(entries, at) {
-		l.PushRight(listpack.Get(entries, at).Text(&tmp), lim)
-	}
+// Take fills an empty list with one block, whatever limits say: the count entries of a pack,
+// which are copied.
+func (l *List) Take(entries []byte, count int) {
+	room := len(entries) + len(entries)/4
+	l.head = &block{epoch: l.Epoch(), buf: append(sized(room), entries...), n: uint32(count)}
+	l.count = count
 }
 
 // PushRight adds an element at the end.
