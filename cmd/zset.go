@@ -175,24 +175,19 @@ func (o *zaddOptions) refuse(has bool, was, score float64) bool {
 
 // zadd replies how many members are new, with CH how many have changed; with INCR the new
 // score, or nil if an option left it alone.
-func zadd(c *Ctx) error {
-	var o zaddOptions
+func zadd(c *Ctx) error { return zaddWith(c, zaddOptions{}) }
+
+// zincrBy replies the new score. It is ZADD INCR, down to what it makes of options.
+func zincrBy(c *Ctx) error { return zaddWith(c, zaddOptions{incr: true}) }
+
+func zaddWith(c *Ctx, o zaddOptions) error {
 	first, err := o.read(c)
 	if err != nil {
 		return err
 	}
-	return zaddPairs(c, first, &o)
-}
-
-// zincrBy replies the new score.
-func zincrBy(c *Ctx) error { return zaddPairs(c, 2, &zaddOptions{incr: true}) }
-
-// zaddPairs is ZADD from the first score on.
-func zaddPairs(c *Ctx, first int, o *zaddOptions) error {
 	// All scores are looked at before anything is changed; the last one is kept.
 	var score float64
 	for i := first; i < c.Argc(); i += 2 {
-		var err error
 		if score, err = c.score(i); err != nil {
 			return err
 		}
@@ -206,7 +201,7 @@ func zaddPairs(c *Ctx, first int, o *zaddOptions) error {
 	}
 	pairs := (c.Argc() - first) / 2
 	if z.Card() > 0 || !o.xx {
-		if err := c.fitsMembers(&z, first, pairs, o); err != nil {
+		if err := c.fitsMembers(&z, first, pairs, o.xx); err != nil {
 			return err
 		}
 		z.Expect(pairs)
@@ -259,8 +254,8 @@ func zaddPairs(c *Ctx, first int, o *zaddOptions) error {
 
 // fitsMembers guards max-collection-elements against pairs of score and member from
 // argument first on.
-func (c *Ctx) fitsMembers(z *db.SortedSet, first, pairs int, o *zaddOptions) error {
-	if o.xx || c.fitsElements(int64(z.Card()+pairs)) == nil {
+func (c *Ctx) fitsMembers(z *db.SortedSet, first, pairs int, xx bool) error {
+	if xx || c.fitsElements(int64(z.Card()+pairs)) == nil {
 		return nil
 	}
 	fresh := make(map[string]struct{}) // somebody has come close to a limit: count exactly

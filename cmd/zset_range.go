@@ -322,7 +322,7 @@ func zrangeStore(c *Ctx) error {
 		return err
 	}
 	draft := c.DB.NewZDraft()
-	z.Each(from, n, false, func(member []byte, score float64) bool {
+	z.Each(from, n, s.reverse, func(member []byte, score float64) bool {
 		draft.Add(member, score)
 		return true
 	})
