@@ -22,6 +22,7 @@ func TestImports(t *testing.T) {
 		"db/listpack":     "internal",
 		"db/intset":       "internal",
 		"db/geo":          "internal",
+		"db/sorting":      "internal",
 		"db/ztree":        "db/cow internal",
 		"db/seq":          "db/cow db/listpack internal",
 		"db/stream":       "db/cow db/listpack db/ztree internal",

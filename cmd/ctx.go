@@ -107,6 +107,13 @@ func (c *Ctx) Changed(d *db.DB, key []byte, event string) {
 	}
 }
 
+// ChangedAside is Changed for n changes to key that serve nobody who waits for it, such as
+// what groups know of a stream.
+func (c *Ctx) ChangedAside(d *db.DB, key []byte, event string, n int) {
+	c.Server.Dirty += int64(n)
+	c.Also(d, key, event)
+}
+
 // Also reports a further event of a change that Changed has reported: a SET with a
 // deadline is "set" and "expire". It does not count as another change.
 func (c *Ctx) Also(d *db.DB, key []byte, event string) {
@@ -182,6 +189,19 @@ func (o *Opts) Int() int64 {
 	n, ok := resp.ParseInt(b)
 	if !ok {
 		o.Fail(ErrNotInt)
+	}
+	return n
+}
+
+// AtLeast is Value as an integer that is not below lo; what is not fails with err.
+func (o *Opts) AtLeast(lo int64, err error) int64 {
+	b := o.Value()
+	if o.Err != nil {
+		return 0
+	}
+	n, ok := resp.ParseInt(b)
+	if !ok || n < lo {
+		o.Fail(err)
 	}
 	return n
 }

@@ -2,9 +2,11 @@ package cmd
 
 import (
 	"bytes"
+	"fmt"
 	"strconv"
 	"strings"
 
+	"redust/db/geo"
 	"redust/resp"
 )
 
@@ -37,10 +39,18 @@ const (
 	ErrHashNotFloat resp.Error = "ERR hash value is not a float"
 	ErrIncrFinite   resp.Error = "ERR value is NaN or Infinity"
 	ErrNoFields     resp.Error = "ERR Mandatory argument FIELDS is missing or not at the right position"
+	ErrIndex        resp.Error = "ERR index out of range"
+	ErrRankZero     resp.Error = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"
+	ErrCountMinus   resp.Error = "ERR COUNT can't be negative"
+	ErrMaxLenMinus  resp.Error = "ERR MAXLEN can't be negative"
+	ErrNumKeys      resp.Error = "ERR numkeys should be greater than 0"
+	ErrCountZero    resp.Error = "ERR count should be greater than 0"
 	ErrFieldsCount  resp.Error = "ERR Number of fields must be a positive integer"
 	ErrFieldsZero   resp.Error = "ERR Parameter `numFields` should be greater than 0"
 	ErrFieldsMatch  resp.Error = "ERR The `numfields` parameter must match the number of arguments"
 	ErrFieldsNumber resp.Error = "ERR invalid number of fields"
+	ErrManyKeys     resp.Error = "ERR Number of keys can't be greater than number of args"
+	ErrSetLimit     resp.Error = "ERR LIMIT can't be negative"
 	ErrExpireMinus  resp.Error = "ERR invalid expire time, must be >= 0"
 	ErrExpireMissed resp.Error = "ERR missing expire time"
 	ErrFieldsTTL    resp.Error = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified"
@@ -70,7 +80,6 @@ const (
 	ErrRangeScores  resp.Error = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
 	ErrWeight       resp.Error = "ERR weight value is not a float"
 	ErrLimitMinus   resp.Error = "ERR LIMIT can't be negative"
-	ErrNumKeys      resp.Error = "ERR numkeys should be greater than 0"
 	ErrCount        resp.Error = "ERR count should be greater than 0"
 	ErrCountLong    resp.Error = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
 	ErrTimeoutFloat resp.Error = "ERR timeout is not a float or out of range"
@@ -107,10 +116,55 @@ const (
 	ErrLCSBoth      resp.Error = "ERR If you want both the length and indexes, please just use IDX."
 	ErrLCSLong      resp.Error = "ERR String too long for LCS"
 	ErrLCSMemory    resp.Error = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+	ErrUnit         resp.Error = "ERR unsupported unit provided. please use M, KM, FT, MI"
+	ErrRadius       resp.Error = "ERR need numeric radius"
+	ErrRadiusMinus  resp.Error = "ERR radius cannot be negative"
+	ErrWidth        resp.Error = "ERR need numeric width"
+	ErrHeight       resp.Error = "ERR need numeric height"
+	ErrBoxMinus     resp.Error = "ERR height or width cannot be negative"
+	ErrGeoCount     resp.Error = "ERR COUNT must be > 0"
+	ErrGeoAny       resp.Error = "ERR the ANY argument requires COUNT argument"
+	ErrGeoMember    resp.Error = "ERR could not decode requested zset member"
+	ErrRadiusStore  resp.Error = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
+	ErrSearchStore  resp.Error = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
+	ErrSortScore    resp.Error = "ERR One or more scores can't be converted into double"
 	ErrNotHLL       resp.Error = "WRONGTYPE Key is not a valid HyperLogLog string value."
 	ErrCorruptHLL   resp.Error = "INVALIDOBJ Corrupted HLL object detected"
 	ErrHLLDense     resp.Error = "ERR HLL encoding is not sparse"
 	ErrHLLNoKey     resp.Error = "ERR The specified key does not exist"
+	ErrStreamID     resp.Error = "ERR Invalid stream ID specified as stream command argument"
+	ErrRangeStart   resp.Error = "ERR invalid start ID for the interval"
+	ErrRangeEnd     resp.Error = "ERR invalid end ID for the interval"
+	ErrTrimBoth     resp.Error = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
+	ErrMaxLen       resp.Error = "ERR The MAXLEN argument must be >= 0."
+	ErrTrimLimit    resp.Error = "ERR The LIMIT argument must be >= 0."
+	ErrLimitAlone   resp.Error = "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy"
+	ErrLimitExact   resp.Error = "ERR syntax error, LIMIT cannot be used without the special ~ option"
+	ErrTrimNone     resp.Error = "ERR syntax error, XTRIM must be called with a trimming strategy"
+	ErrIDZero       resp.Error = "ERR The ID specified in XADD must be greater than 0-0"
+	ErrIDSmall      resp.Error = "ERR The ID specified in XADD is equal or smaller than the target stream top item"
+	ErrIDsExhausted resp.Error = "ERR The stream has exhausted the last possible ID, unable to add more items"
+	ErrEntryLarge   resp.Error = "ERR Elements are too large to be stored"
+	ErrAddedMinus   resp.Error = "ERR entries_added must be positive"
+	ErrSetIDDeleted resp.Error = "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id"
+	ErrSetIDHole    resp.Error = "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id"
+	ErrSetIDTop     resp.Error = "ERR The ID specified in XSETID is smaller than the target stream top item"
+	ErrSetIDLength  resp.Error = "ERR The entries_added specified in XSETID is smaller than the target stream length"
+	ErrReadGroup    resp.Error = "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead."
+	ErrReadNoAck    resp.Error = "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead."
+	ErrReadNoGroup  resp.Error = "ERR Missing GROUP option for XREADGROUP"
+	ErrReadNew      resp.Error = "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option."
+	ErrReadEnd      resp.Error = "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set."
+	ErrReadLast     resp.Error = "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The + ID would just return an empty result set."
+	ErrGroupNoKey   resp.Error = "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically."
+	ErrGroupExists  resp.Error = "BUSYGROUP Consumer Group name already exists"
+	ErrEntriesRead  resp.Error = "ERR value for ENTRIESREAD must be positive or -1"
+	ErrClaimIdle    resp.Error = "ERR Invalid min-idle-time argument for XCLAIM"
+	ErrClaimIDLE    resp.Error = "ERR Invalid IDLE option argument for XCLAIM"
+	ErrClaimTIME    resp.Error = "ERR Invalid TIME option argument for XCLAIM"
+	ErrClaimRetry   resp.Error = "ERR Invalid RETRYCOUNT option argument for XCLAIM"
+	ErrAutoIdle     resp.Error = "ERR Invalid min-idle-time argument for XAUTOCLAIM"
+	ErrAutoCount    resp.Error = "ERR COUNT must be > 0"
 	ErrValueLimit   resp.Error = "ERR value exceeds max-value-bytes"
 	ErrElementLimit resp.Error = "ERR collection exceeds max-collection-elements"
 	ErrReplyLimit   resp.Error = "ERR reply exceeds max-reply-bytes"
@@ -199,6 +253,47 @@ func errClientAttr(attr []byte) error {
 // cannot show.
 func errClientAttrText(attr []byte) error {
 	return resp.Error("ERR " + upToNUL(attr) + " cannot contain spaces, newlines or special characters.")
+}
+
+// errNoGroup names a stream or a group of it that there is not.
+func errNoGroup(key, group []byte) error {
+	return resp.Error("NOGROUP No such key '" + upToNUL(key) + "' or consumer group '" + upToNUL(group) + "'")
+}
+
+// errNoGroupRead is errNoGroup as XREADGROUP says it.
+func errNoGroupRead(key, group []byte) error {
+	return errNoGroup(key, group).(resp.Error) + " in XREADGROUP with GROUP option"
+}
+
+// errNoGroupOf names a group that an existing stream does not have.
+func errNoGroupOf(key, group []byte) error {
+	return resp.Error("NOGROUP No such consumer group '" + upToNUL(group) + "' for key name '" + upToNUL(key) + "'")
+}
+
+// errUnbalanced is for keys and IDs of XREAD and XREADGROUP that are not as many.
+func errUnbalanced(c *Command, id string) error {
+	return resp.Error("ERR Unbalanced '" + c.FullName + "' list of streams: for each stream key an ID or '" + id + "' must be specified.")
+}
+
+// errClaimOption names an option that XCLAIM does not have.
+func errClaimOption(opt []byte) error {
+	return resp.Error("ERR Unrecognized XCLAIM option '" + upToNUL(opt) + "'")
+}
+
+// errPlace names coordinates that are not on the map.
+func errPlace(p geo.Point) error {
+	text := fmt.Sprintf("ERR invalid longitude,latitude pair %f,%f", p.Lon, p.Lat)
+	return resp.Error(strings.NewReplacer("+Inf", "inf", "-Inf", "-inf").Replace(text))
+}
+
+// errGeoFrom and errGeoBy are the errors for a search without a centre, or a shape; name is
+// the command's as the client wrote it.
+func errGeoFrom(name []byte) error {
+	return resp.Error("ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for " + upToNUL(name))
+}
+
+func errGeoBy(name []byte) error {
+	return resp.Error("ERR exactly one of BYRADIUS and BYBOX can be specified for " + upToNUL(name))
 }
 
 // upToNUL is how much of a client's own words Redis quotes in most of its errors.

@@ -98,7 +98,8 @@ type Server struct {
 	blocking  blocking
 
 	scratch scratch // of the commands on strings
-	replID  string  // see replicationID
+	streams streamScratch
+	replID  string // see replicationID
 	debug   debugSettings
 
 	pausedUntil int64 // Unix milliseconds; 0: no pause

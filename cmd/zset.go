@@ -26,8 +26,9 @@ func zsetCommands() []*Command {
 			Name: name, Arity: -3, Run: run,
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc: Doc{Group: "sorted_set", Since: "2.0.0", Complexity: "O(log(N))",
-				Summary: summary, Syntax: "key member [WITHSCORE]", Added: "WITHSCORE 7.2.0"},
+			Doc: Doc{Group: "sorted-set", Since: "2.0.0", Complexity: "O(log(N))",
+				Summary: summary, Syntax: "key member [WITHSCORE]",
+				History: [][2]string{{"7.2.0", "WITHSCORE."}}},
 		}
 	}
 	return []*Command{
@@ -35,43 +36,45 @@ func zsetCommands() []*Command {
 			Name: "zadd", Arity: -4, Run: zadd,
 			Flags: Write | DenyOOM | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Update)},
-			Doc: Doc{Group: "sorted_set", Since: "1.2.0", Complexity: "O(log(N)) for each member",
+			Doc: Doc{Group: "sorted-set", Since: "1.2.0", Complexity: "O(log(N)) for each member",
 				Summary: "Gives members of a sorted set their scores.",
-				Syntax:  "key [<NX | XX>] [<GT | LT>] [CH] [INCR] score member [score member ...]"},
+				Syntax:  "key [<NX | XX>] [<GT | LT>] [CH] [INCR] score member [score member ...]",
+				History: [][2]string{{"2.4.0", "More than one member."}, {"3.0.2", "XX, NX, CH and INCR."}, {"6.2.0", "GT and LT."}}},
 		},
 		{
 			Name: "zincrby", Arity: 4, Run: zincrBy,
 			Flags: Write | DenyOOM | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Access|Update)},
-			Doc: Doc{Group: "sorted_set", Since: "1.2.0", Complexity: "O(log(N))",
+			Doc: Doc{Group: "sorted-set", Since: "1.2.0", Complexity: "O(log(N))",
 				Summary: "Adds to the score of a member.", Syntax: "key increment member"},
 		},
 		{
 			Name: "zrem", Arity: -3, Run: zrem,
 			Flags: Write | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Delete)},
-			Doc: Doc{Group: "sorted_set", Since: "1.2.0", Complexity: "O(M*log(N)) for M members",
-				Summary: "Removes members from a sorted set.", Syntax: "key member [member ...]"},
+			Doc: Doc{Group: "sorted-set", Since: "1.2.0", Complexity: "O(M*log(N)) for M members",
+				Summary: "Removes members from a sorted set.", Syntax: "key member [member ...]",
+				History: [][2]string{{"2.4.0", "More than one member."}}},
 		},
 		{
 			Name: "zcard", Arity: 2, Run: zcard,
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO)},
-			Doc: Doc{Group: "sorted_set", Since: "1.2.0", Complexity: "O(1)",
+			Doc: Doc{Group: "sorted-set", Since: "1.2.0", Complexity: "O(1)",
 				Summary: "Counts the members of a sorted set.", Syntax: "key"},
 		},
 		{
 			Name: "zscore", Arity: 3, Run: zscore,
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc: Doc{Group: "sorted_set", Since: "1.2.0", Complexity: "O(1)",
+			Doc: Doc{Group: "sorted-set", Since: "1.2.0", Complexity: "O(1)",
 				Summary: "Tells the score of a member.", Syntax: "key member"},
 		},
 		{
 			Name: "zmscore", Arity: -3, Run: zmscore,
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc: Doc{Group: "sorted_set", Since: "6.2.0", Complexity: "O(N) for N members",
+			Doc: Doc{Group: "sorted-set", Since: "6.2.0", Complexity: "O(N) for N members",
 				Summary: "Tells the scores of several members.", Syntax: "key member [member ...]"},
 		},
 		rank("zrank", "Tells the place of a member, lowest score first.", zrank),
@@ -80,7 +83,7 @@ func zsetCommands() []*Command {
 			Name: "zrandmember", Arity: -2, Run: zrandMember,
 			Flags: ReadOnly, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc: Doc{Group: "sorted_set", Since: "6.2.0", Complexity: "O(N) for N members drawn",
+			Doc: Doc{Group: "sorted-set", Since: "6.2.0", Complexity: "O(N) for N members drawn",
 				Summary: "Draws members at random.", Syntax: "key [count [WITHSCORES]]",
 				Hints: []string{"nondeterministic_output"}},
 		},
@@ -88,7 +91,7 @@ func zsetCommands() []*Command {
 			Name: "zscan", Arity: -3, Run: zscan,
 			Flags: ReadOnly, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc: Doc{Group: "sorted_set", Since: "2.8.0", Complexity: "O(COUNT) a call, O(N) for a whole walk over N members",
+			Doc: Doc{Group: "sorted-set", Since: "2.8.0", Complexity: "O(COUNT) a call, O(N) for a whole walk over N members",
 				Summary: "Lists members and scores piece by piece, by a cursor that leads from call to call.",
 				Syntax:  "key cursor [MATCH pattern] [COUNT count] [NOSCORES]",
 				Hints:   []string{"nondeterministic_output"}},
@@ -414,12 +417,12 @@ func zrandMember(c *Ctx) error {
 	case card == 0 || count == 0:
 		c.Out.Array(0)
 	case count < 0:
-		w := c.members(int(-count), withScores)
+		w := c.scoredMembers(int(-count), withScores)
 		z.Random(-count, w.write)
 		return w.err
 	default:
 		n := int(min(count, int64(card)))
-		w := c.members(n, withScores)
+		w := c.scoredMembers(n, withScores)
 		z.Sample(n, w.write)
 		return w.err
 	}
@@ -438,8 +441,8 @@ type memberList struct {
 // lookEvery is how many elements of a reply are written between two looks at its length.
 const lookEvery = 128
 
-// members begins a list of n members.
-func (c *Ctx) members(n int, scores bool) memberList {
+// scoredMembers begins a list of n members.
+func (c *Ctx) scoredMembers(n int, scores bool) memberList {
 	w := memberList{c: c, scores: scores, left: lookEvery, mark: c.Out.Mark()}
 	if scores && c.Out.Proto != 3 {
 		n *= 2

@@ -18,7 +18,7 @@ func zsetAlgebraCommands() []*Command {
 			Name: name, Arity: -3, Run: run,
 			Flags: ReadOnly, ACL: acl.SortedSet,
 			Keys: []KeySpec{numKeys(1, RO|Access)},
-			Doc: Doc{Group: "sorted_set", Since: since, Complexity: complexity,
+			Doc: Doc{Group: "sorted-set", Since: since, Complexity: complexity,
 				Summary: summary, Syntax: "numkeys key [key ...]" + options},
 		}
 	}
@@ -27,7 +27,7 @@ func zsetAlgebraCommands() []*Command {
 			Name: name, Arity: -4, Run: run,
 			Flags: Write | DenyOOM, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, OW|Update), numKeys(2, RO|Access)},
-			Doc: Doc{Group: "sorted_set", Since: since, Complexity: complexity,
+			Doc: Doc{Group: "sorted-set", Since: since, Complexity: complexity,
 				Summary: summary, Syntax: "destination numkeys key [key ...]" + options},
 		}
 	}
@@ -38,17 +38,17 @@ func zsetAlgebraCommands() []*Command {
 	)
 	return []*Command{
 		read("zunion", "6.2.0", options+" [WITHSCORES]", union, "Lists the members of any of several sorted sets.",
-			func(c *Ctx) error { return replyAlgebra(c, unite) }),
+			func(c *Ctx) error { return replyAlgebra(c, opUnion) }),
 		read("zinter", "6.2.0", options+" [WITHSCORES]", inter, "Lists the members of all of several sorted sets.",
-			func(c *Ctx) error { return replyAlgebra(c, intersect) }),
+			func(c *Ctx) error { return replyAlgebra(c, opInter) }),
 		read("zdiff", "6.2.0", " [WITHSCORES]", diff, "Lists the members of the first of several sorted sets that no other has.",
-			func(c *Ctx) error { return replyAlgebra(c, subtract) }),
+			func(c *Ctx) error { return replyAlgebra(c, opDiff) }),
 		store("zunionstore", "2.0.0", options, union, "Stores the members of any of several sorted sets.",
-			func(c *Ctx) error { return storeAlgebra(c, unite) }),
+			func(c *Ctx) error { return storeAlgebra(c, opUnion) }),
 		store("zinterstore", "2.0.0", options, inter, "Stores the members of all of several sorted sets.",
-			func(c *Ctx) error { return storeAlgebra(c, intersect) }),
+			func(c *Ctx) error { return storeAlgebra(c, opInter) }),
 		store("zdiffstore", "6.2.0", "", diff, "Stores the members of the first of several sorted sets that no other has.",
-			func(c *Ctx) error { return storeAlgebra(c, subtract) }),
+			func(c *Ctx) error { return storeAlgebra(c, opDiff) }),
 		read("zintercard", "7.0.0", " [LIMIT limit]", "O(N*K) for N members in the smallest of K sets",
 			"Counts the members of all of several sorted sets.", zinterCard),
 	}
@@ -58,10 +58,10 @@ func zsetAlgebraCommands() []*Command {
 type operation uint8
 
 const (
-	unite operation = iota
-	intersect
-	subtract
-	countCommon
+	opUnion operation = iota
+	opInter
+	opDiff
+	opCount
 )
 
 // operands is the arguments of an algebra command.
@@ -94,13 +94,13 @@ func readOperands(c *Ctx, at int, op operation, store bool) (a operands, err err
 	o := c.Opts(at + 1 + int(n))
 	for o.Next() {
 		switch {
-		case op <= intersect && o.Left() >= len(a.sets) && o.Is("WEIGHTS"):
+		case op <= opInter && o.Left() >= len(a.sets) && o.Is("WEIGHTS"):
 			a.readWeights(o)
-		case op <= intersect && o.Left() >= 1 && o.Is("AGGREGATE"):
+		case op <= opInter && o.Left() >= 1 && o.Is("AGGREGATE"):
 			a.readAggregate(o)
-		case op != countCommon && !store && o.Is("WITHSCORES"):
+		case op != opCount && !store && o.Is("WITHSCORES"):
 			a.scores = true
-		case op == countCommon && o.Left() >= 1 && o.Is("LIMIT"):
+		case op == opCount && o.Left() >= 1 && o.Is("LIMIT"):
 			if a.limit, ok = resp.ParseInt(o.Value()); !ok || a.limit < 0 {
 				o.Fail(ErrLimitMinus)
 			}
@@ -137,9 +137,9 @@ func (a *operands) readAggregate(o *Opts) {
 // compute is the result, not yet sorted.
 func (a *operands) compute(c *Ctx, op operation) *db.ZDraft {
 	switch op {
-	case unite:
+	case opUnion:
 		return c.DB.Union(a.sets, a.how)
-	case intersect:
+	case opInter:
 		return c.DB.Inter(a.sets, a.how)
 	}
 	return c.DB.Diff(a.sets)
@@ -153,7 +153,7 @@ func replyAlgebra(c *Ctx, op operation) error {
 	}
 	draft := a.compute(c, op)
 	draft.Sort()
-	w := c.members(draft.Len(), a.scores)
+	w := c.scoredMembers(draft.Len(), a.scores)
 	draft.Each(w.write)
 	return w.err
 }
@@ -164,13 +164,13 @@ func storeAlgebra(c *Ctx, op operation) error {
 	if err != nil {
 		return err
 	}
-	events := [...]string{unite: "zunionstore", intersect: "zinterstore", subtract: "zdiffstore"}
+	events := [...]string{opUnion: "zunionstore", opInter: "zinterstore", opDiff: "zdiffstore"}
 	return c.storeDraft(a.compute(c, op), events[op])
 }
 
 // zinterCard replies how many members are in all sets, up to a limit.
 func zinterCard(c *Ctx) error {
-	a, err := readOperands(c, 1, countCommon, false)
+	a, err := readOperands(c, 1, opCount, false)
 	if err != nil {
 		return err
 	}

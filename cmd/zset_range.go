@@ -25,11 +25,15 @@ func zsetRangeCommands() []*Command {
 			Name: name, Arity: arity, Run: run,
 			Flags: ReadOnly, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc:  Doc{Group: "sorted_set", Since: since, Complexity: logN, Summary: summary, Syntax: syntax},
+			Doc:  Doc{Group: "sorted-set", Since: since, Complexity: logN, Summary: summary, Syntax: syntax},
 		}
 	}
 	old := func(c *Command, instead string) *Command {
 		c.Doc.Deprecated, c.Doc.ReplacedBy = "6.2.0", instead
+		return c
+	}
+	since := func(c *Command, version, what string) *Command {
+		c.Doc.History = [][2]string{{version, what}}
 		return c
 	}
 	count := func(name, since, summary string, run func(*Ctx) error) *Command {
@@ -37,7 +41,7 @@ func zsetRangeCommands() []*Command {
 			Name: name, Arity: 4, Run: run,
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc: Doc{Group: "sorted_set", Since: since, Complexity: "O(log(N))",
+			Doc: Doc{Group: "sorted-set", Since: since, Complexity: "O(log(N))",
 				Summary: summary, Syntax: "key min max"},
 		}
 	}
@@ -46,23 +50,24 @@ func zsetRangeCommands() []*Command {
 			Name: name, Arity: 4, Run: run,
 			Flags: Write, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Delete)},
-			Doc: Doc{Group: "sorted_set", Since: since, Complexity: "O(log(N)+M) for M members removed",
+			Doc: Doc{Group: "sorted-set", Since: since, Complexity: "O(log(N)+M) for M members removed",
 				Summary: summary, Syntax: syntax},
 		}
 	}
 	return []*Command{
-		read("zrange", -4, "1.2.0", "key start stop [<BYSCORE | BYLEX>] [REV] [LIMIT offset count] [WITHSCORES]",
+		since(read("zrange", -4, "1.2.0", "key start stop [<BYSCORE | BYLEX>] [REV] [LIMIT offset count] [WITHSCORES]",
 			"Lists the members in a range of places, scores, or members.",
 			func(c *Ctx) error { return rangeReply(c, spanOf{at: 1}) }),
+			"6.2.0", "REV, BYSCORE, BYLEX and LIMIT."),
 		old(read("zrevrange", -4, "1.2.0", "key start stop [WITHSCORES]", "Lists the members in a range of places, highest score first.",
 			func(c *Ctx) error { return rangeReply(c, spanOf{at: 1, by: byRank, reverse: true, fixed: true}) }),
 			"`ZRANGE` with the `REV` argument"),
-		old(read("zrangebyscore", -4, "1.0.5", "key min max [WITHSCORES] [LIMIT offset count]", "Lists the members in a range of scores.",
+		since(old(read("zrangebyscore", -4, "1.0.5", "key min max [WITHSCORES] [LIMIT offset count]", "Lists the members in a range of scores.",
 			func(c *Ctx) error { return rangeReply(c, spanOf{at: 1, by: byScore, fixed: true}) }),
-			"`ZRANGE` with the `BYSCORE` argument"),
-		old(read("zrevrangebyscore", -4, "2.2.0", "key max min [WITHSCORES] [LIMIT offset count]", "Lists the members in a range of scores, highest first.",
+			"`ZRANGE` with the `BYSCORE` argument"), "2.0.0", "WITHSCORES."),
+		since(old(read("zrevrangebyscore", -4, "2.2.0", "key max min [WITHSCORES] [LIMIT offset count]", "Lists the members in a range of scores, highest first.",
 			func(c *Ctx) error { return rangeReply(c, spanOf{at: 1, by: byScore, reverse: true, fixed: true}) }),
-			"`ZRANGE` with the `REV` and `BYSCORE` arguments"),
+			"`ZRANGE` with the `REV` and `BYSCORE` arguments"), "2.1.6", "Ends that are outside themselves."),
 		old(read("zrangebylex", -4, "2.8.9", "key min max [LIMIT offset count]", "Lists the members in a range of members of one score.",
 			func(c *Ctx) error { return rangeReply(c, spanOf{at: 1, by: byLex, fixed: true}) }),
 			"`ZRANGE` with the `BYLEX` argument"),
@@ -73,7 +78,7 @@ func zsetRangeCommands() []*Command {
 			Name: "zrangestore", Arity: -5, Run: zrangeStore,
 			Flags: Write | DenyOOM, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, OW|Update), key(2, RO|Access)},
-			Doc: Doc{Group: "sorted_set", Since: "6.2.0", Complexity: "O(log(N)+M) for M members stored",
+			Doc: Doc{Group: "sorted-set", Since: "6.2.0", Complexity: "O(log(N)+M) for M members stored",
 				Summary: "Stores the members in a range under another key.",
 				Syntax:  "dst src min max [<BYSCORE | BYLEX>] [REV] [LIMIT offset count]"},
 		},
@@ -107,8 +112,8 @@ type spanOf struct {
 	store   bool
 }
 
-// span is a range as a client describes it.
-type span struct {
+// scoredSpan is a range as a client describes it.
+type scoredSpan struct {
 	by            rangeBy
 	reverse       bool
 	scores        bool // WITHSCORES
@@ -119,8 +124,8 @@ type span struct {
 }
 
 // readSpan reads the range and its options.
-func readSpan(c *Ctx, of spanOf) (s span, err error) {
-	s = span{by: of.by, reverse: of.reverse, limit: -1}
+func readSpan(c *Ctx, of spanOf) (s scoredSpan, err error) {
+	s = scoredSpan{by: of.by, reverse: of.reverse, limit: -1}
 	chosen := of.fixed
 	o := c.Opts(of.at + 3)
 	for o.Next() {
@@ -155,7 +160,7 @@ func readSpan(c *Ctx, of spanOf) (s span, err error) {
 }
 
 // readEnds reads the ends of the range out of two arguments.
-func (s *span) readEnds(c *Ctx, min, max int) (err error) {
+func (s *scoredSpan) readEnds(c *Ctx, min, max int) (err error) {
 	switch s.by {
 	case byRank:
 		if s.start, err = c.Int(min); err == nil {
@@ -170,7 +175,7 @@ func (s *span) readEnds(c *Ctx, min, max int) (err error) {
 }
 
 // ranks is the span as ranks of a set: in reverse, from is the highest.
-func (s *span) ranks(z *db.SortedSet) (from, n int) {
+func (s *scoredSpan) ranks(z *db.SortedSet) (from, n int) {
 	if s.by == byRank {
 		return s.byRank(z.Card())
 	}
@@ -196,7 +201,7 @@ func (s *span) ranks(z *db.SortedSet) (from, n int) {
 }
 
 // byRank is ranks for a range of places among card members.
-func (s *span) byRank(card int) (from, n int) {
+func (s *scoredSpan) byRank(card int) (from, n int) {
 	start, stop, size := s.start, s.stop, int64(card)
 	if start < 0 {
 		start = max(0, start+size)
@@ -302,7 +307,7 @@ func rangeReply(c *Ctx, of spanOf) error {
 		return err
 	}
 	from, n := s.ranks(&z)
-	w := c.members(n, s.scores)
+	w := c.scoredMembers(n, s.scores)
 	z.Each(from, n, s.reverse, w.write)
 	return w.err
 }
@@ -351,7 +356,7 @@ func zlexCount(c *Ctx) error { return countSpan(c, byLex) }
 
 // countSpan replies how many members are in a range.
 func countSpan(c *Ctx, by rangeBy) error {
-	s := span{by: by, limit: -1}
+	s := scoredSpan{by: by, limit: -1}
 	if err := s.readEnds(c, 2, 3); err != nil {
 		return err
 	}
@@ -366,7 +371,7 @@ func countSpan(c *Ctx, by rangeBy) error {
 
 // removeSpan removes the members in a range and replies how many.
 func removeSpan(c *Ctx, by rangeBy) error {
-	s := span{by: by, limit: -1}
+	s := scoredSpan{by: by, limit: -1}
 	if err := s.readEnds(c, 2, 3); err != nil {
 		return err
 	}

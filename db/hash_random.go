@@ -95,6 +95,3 @@ func (t *fieldTable) random(now int64, rnd func() uint64) table.Ref {
 	})
 	return found
 }
-
-// below is a random number from 0 to n-1.
-func (k *Keyspace) below(n int) int { return int(k.rnd() % uint64(n)) }

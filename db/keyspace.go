@@ -106,6 +106,7 @@ type Keyspace struct {
 	due     [][]byte // scratch of Expire
 	size    []byte   // scratch for keys
 	pack    []byte   // scratch for packed values under construction, see edit
+	sets    Sets     // scratch of set algebra
 	order   []byte   // scratch for keys of ordered trees
 }
 
@@ -140,6 +141,9 @@ func (k *Keyspace) Now() int64 { return k.now }
 
 // Hash is the hash of a key, the same in every database.
 func (k *Keyspace) Hash(key []byte) uint64 { return maphash.Bytes(k.seed, key) }
+
+// below is a random number from 0 to n-1.
+func (k *Keyspace) below(n int) int { return int(k.rnd() % uint64(n)) }
 
 // Len is the number of keys in all databases.
 func (k *Keyspace) Len() int {

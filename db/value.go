@@ -77,6 +77,8 @@ func (it Item) Encoding() string {
 	switch {
 	case t == String:
 		return it.stringEncoding()
+	case t == List:
+		return it.listEncoding()
 	case t == Stream:
 		return "stream"
 	case enc == Packed:
@@ -85,8 +87,6 @@ func (it Item) Encoding() string {
 		return "intset"
 	case enc == PackedTimed:
 		return "listpackex"
-	case t == List:
-		return "quicklist"
 	case t == ZSet:
 		return "skiplist"
 	}
@@ -141,7 +141,6 @@ func (d *DB) store(key []byte, it Item, t Type, enc Encoding, b []byte) Item {
 	case d.k.clock.Writable(blob.epoch):
 		d.t.Resized(cap(b) - cap(blob.data))
 		blob.data = b
-		d.touch(it.ref)
 		return it
 	}
 	e.Object = &Blob{data: b, epoch: d.k.clock.Epoch()}
@@ -153,25 +152,22 @@ func (d *DB) storeRoot(key []byte, it Item, t Type, enc Encoding, o table.Object
 	return d.keep(key, it, table.Entry{Kind: kindOf(t, enc), Object: o})
 }
 
-// keep puts e under key, with the deadline and the access history of what was there.
+// keep puts e under key, with the deadline and the access history of what was there. The
+// look-up for writing has noted the access.
 func (d *DB) keep(key []byte, it Item, e table.Entry) Item {
-	h := d.k.Hash(key)
 	if !it.OK() {
 		e.Access = d.k.Access.fresh()
-		d.t.Put(h, key, e)
-		return Item{d.t.Find(h, key), d}
+		return Item{d.t.Put(d.k.Hash(key), key, e), d}
 	}
 	e.Deadline, e.Access = it.ref.Deadline(), it.ref.Access()
-	if !d.k.NoTouch {
-		e.Access = d.k.Access.note(e.Access)
-	}
-	d.t.Update(it.ref, key, e)
-	return Item{d.t.Find(h, key), d}
+	return Item{d.t.Update(it.ref, key, e), d}
 }
 
 // ownRoot returns the root of a large value for writing: a copy has taken its place if a
-// view sees it. The item stays fresh for d alone: it is found again by whoever needs it.
+// view sees it. Then the item still shows the old one; but ownRoot, asked again, gives the
+// root that is now the value's.
 func (d *DB) ownRoot(it Item) table.Object {
+	it.ref = d.t.Current(it.ref)
 	o, ok := it.ref.Object().(root)
 	assert.That(ok, "db: a value without a root")
 	own := o.own()

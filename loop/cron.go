@@ -114,13 +114,15 @@ func (a *alarm) start(s *Server, call func()) {
 
 // set makes the alarm go off at a time, unless it will earlier; whoever is called sets
 // it anew.
-func (a *alarm) set(s *Server, at int64) {
+func (a *alarm) set(at int64) {
 	if at >= a.at {
 		return
 	}
 	const farMs = 3_600_000 // a time may lie beyond what a Duration holds
 	a.at = at
-	a.timer.Reset(time.Duration(min(max(at-s.now(), 0), farMs)) * time.Millisecond)
+	now := time.Now()
+	wait := time.Duration(min(max(at-now.UnixMilli(), 0), farMs)) * time.Millisecond
+	a.timer.Reset(max(wait-time.Duration(now.Nanosecond()%1e6), 0))
 }
 
 // schedule sets the alarms to the next deadlines of a key and of a blocked client; on
@@ -128,9 +130,9 @@ func (a *alarm) set(s *Server, at int64) {
 func (s *Server) schedule() {
 	ks := s.Cmd.KS
 	if s.Cmd.ActiveExpire && !ks.Paused && !ks.Frozen {
-		s.expiry.set(s, ks.NextExpiry())
+		s.expiry.set(ks.NextExpiry())
 	}
-	s.timeouts.set(s, s.Cmd.NextTimeout())
+	s.timeouts.set(s.Cmd.NextTimeout())
 }
 
 // expireNow removes a slice of what is due; the rest waits until others have had their
@@ -146,6 +148,6 @@ func (s *Server) expireNow() {
 	s.Cmd.Slice(metrics.EventExpireCycle, took)
 	if more {
 		// Through the timer: what a task posts, gnet runs before it looks at a socket.
-		s.expiry.set(s, s.Cmd.KS.Now())
+		s.expiry.set(s.Cmd.KS.Now())
 	}
 }

@@ -151,9 +151,6 @@ func (s *Server) setClock() {
 // worked notes the time since begin as spent working.
 func (s *Server) worked() { s.busyNs += s.Cmd.Mono() - s.beganAt }
 
-// now is the wall clock, Unix milliseconds.
-func (s *Server) now() int64 { return time.Now().UnixMilli() }
-
 // mono is the monotonic clock, nanoseconds since the start. It costs a fraction of
 // reading both clocks.
 func (s *Server) mono() int64 { return int64(time.Since(s.began)) }

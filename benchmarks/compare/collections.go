@@ -213,7 +213,7 @@ func blockedLists(e *env) (report.Sample, error) {
 	}
 	hist := new(measure.Hist)
 	s, err := e.measured(hist, func() (int64, int64, error) {
-		return client.RunBlocked(block, push, int64(10*n), hist)
+		return client.RunBlocked(block, push, int64(5*n), hist)
 	})
 	if n < wish/batch*batch {
 		s.Note = fmt.Sprintf("only %d clients: the limit of open files (ulimit -n) is %d.", n, files.Cur)

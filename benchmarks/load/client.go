@@ -95,8 +95,41 @@ func Dial(addr string, n int, clock measure.Clock) (*Client, error) {
 				return nil, fmt.Errorf("load: watch connection %d: %w", i+1, err)
 			}
 		}
+		if i%accepted == accepted-1 {
+			if err := c.greet(i); err != nil {
+				c.Close()
+				return nil, fmt.Errorf("load: greet over connection %d: %w", i+1, err)
+			}
+		}
 	}
 	return c, nil
+}
+
+// accepted is after how many connections Dial waits until the server has accepted them. A
+// server's queue holds 511 unless it is told otherwise; one too many costs a second, after
+// which the kernel tries again.
+const accepted = 256
+
+// greet sends PING over connection i and waits for the reply.
+func (c *Client) greet(i int) error {
+	k := &c.conns[i]
+	if err := c.write(k, Cmd(nil, "PING")); err != nil {
+		return err
+	}
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(k.fd), Events: unix.POLLIN}}, int(patience.Milliseconds()))
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return err
+		case n == 0:
+			return ErrSilent
+		}
+		if _, replies, err := c.receive(k); replies > 0 || err != nil {
+			return err
+		}
+	}
 }
 
 func connect(to netip.AddrPort, nonblock bool) (fd int, err error) {
@@ -215,7 +248,7 @@ func (c *Client) runOne(s *Script, batches int64, hist *measure.Hist) error {
 	return nil
 }
 
-// write sends all of b over a blocking connection.
+// write sends all of b over a connection that is blocking, or idle with b short.
 func (c *Client) write(k *conn, b []byte) error {
 	for len(b) > 0 {
 		n, err := unix.Write(k.fd, b)

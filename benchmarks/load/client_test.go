@@ -119,6 +119,23 @@ func TestRunSendsEveryBatch(t *testing.T) {
 	}
 }
 
+// Many connections are made without losing one to a full queue.
+func TestDialMany(t *testing.T) {
+	f := startFake(t, pong)
+	const n = 2*accepted + 10
+	c, err := Dial(f.addr(), n, measure.StartClock())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if f.served.Load() != 2 {
+		t.Errorf("%d PINGs while dialling %d connections", f.served.Load(), n)
+	}
+	if done, _, err := c.Run(Encode(Fixed("PING"), 1, 1, 64), n, nil); done != n || err != nil {
+		t.Errorf("%d done, %v", done, err)
+	}
+}
+
 // Large requests do not fit in a socket's buffer, and large replies arrive in many
 // pieces; both directions must keep moving.
 func TestRunLargeValues(t *testing.T) {

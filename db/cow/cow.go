@@ -23,6 +23,8 @@
 // of this belongs to the goroutine that writes; readers of a view never look at it.
 package cow
 
+import "redust/internal/assert"
+
 // Clock counts the epochs of a keyspace. Use NewClock.
 type Clock struct {
 	epoch  uint64
@@ -103,6 +105,7 @@ func (o *Owner) Renewed() Owner {
 // Share makes all parts that exist now common to this structure and another, whose owner
 // it returns. The root must be writable.
 func (o *Owner) Share() Owner {
+	assert.That(o.RootWritable(), "cow: a root that a view sees is shared")
 	o.clock.epoch++
 	o.shared = o.clock.epoch
 	return Owner{clock: o.clock, made: o.clock.epoch, shared: o.shared}

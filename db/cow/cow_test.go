@@ -53,3 +53,18 @@ func TestShare(t *testing.T) {
 	}
 	c.Release(token)
 }
+
+// TestShareOfFrozenRoot: a root that a view sees must not be written, so it is owned before
+// it is shared.
+func TestShareOfFrozenRoot(t *testing.T) {
+	c := NewClock()
+	o := NewOwner(c)
+	token := c.Freeze()
+	defer c.Release(token)
+	defer func() {
+		if recover() == nil {
+			t.Error("a frozen root was shared")
+		}
+	}()
+	o.Share()
+}

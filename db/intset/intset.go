@@ -183,6 +183,18 @@ func RemoveAt(s []byte, i int) []byte {
 	return append(s[:at], s[at+w:]...)
 }
 
+// Filter takes out the members that keep, which is asked in ascending order, says no to.
+func Filter(s []byte, keep func(v int64) bool) []byte {
+	w, to := int(s[0]), 0
+	for i := range Len(s) {
+		if v := load(s, w, i); keep(v) {
+			store(s, w, to, v)
+			to++
+		}
+	}
+	return s[:head+to*w]
+}
+
 // Random is the member that the random bits r choose; of an empty set there is none.
 func Random(s []byte, r uint64) int64 { return At(s, int(r%uint64(Len(s)))) }
 

@@ -64,6 +64,27 @@ func (it *Iter) load() {
 	}
 }
 
+// Find goes to the entry of this ID; false if there is none. From one call to the next it
+// goes on where it stands if the ID is ahead in the same block, so looking up many in
+// their order is fast. Such an iterator is good for nothing else.
+func (it *Iter) Find(s *Stream, id ID) bool {
+	if it.loaded && it.to.Less(id) && it.holds(s, id) {
+		it.from, it.to, it.done = id, id, false
+	} else {
+		it.Range(s, id, id)
+	}
+	return it.Next()
+}
+
+// holds tells whether an ID that is not before the block of the iterator is not behind it.
+func (it *Iter) holds(s *Stream, id ID) bool {
+	if next := it.c.at + 1; next < len(it.c.leaf.ids) {
+		return id.Less(it.c.leaf.ids[next])
+	}
+	last, _ := s.blocks.last()
+	return last == it.c.id()
+}
+
 // Next goes to the next entry; false if there is none.
 func (it *Iter) Next() bool {
 	if it.done {

@@ -304,6 +304,12 @@ func (t *Table) Find(h uint64, key []byte) Ref {
 	return Ref{}
 }
 
+// Current is r as it stands now, if nothing but its own entry has changed since it was found.
+func (t *Table) Current(r Ref) Ref {
+	r.p = t.page(r.hash)
+	return r
+}
+
 // Touch brings what a Find of each hash would look at into the processor's caches. The
 // loads of one round do not depend on each other, so their misses overlap; that is
 // worth several times the work when the table is larger than the caches. It returns a

@@ -20,36 +20,42 @@ type Entry struct {
 // MaxInline is the longest run of bytes that is stored without an Object, bytes.
 const MaxInline = maxInline
 
-// Put stores e under key, whose hash is h, in place of what was there. Bytes and key
-// must not point into this table.
-func (t *Table) Put(h uint64, key []byte, e Entry) {
+// Put stores e under key, whose hash is h, in place of what was there, and returns the
+// entry. Bytes and key must not point into this table.
+func (t *Table) Put(h uint64, key []byte, e Entry) Ref {
 	assert.That(len(e.Bytes) <= maxInline, "table: a long value must be an object")
 	for {
 		p := t.own(h)
 		if i := p.find(h, key); i >= 0 {
 			t.replace(p, i, h, key, e)
-			return
+			return Ref{p, h, i}
 		}
 		if p.count < pageSlots {
-			t.insert(p, h, key, e)
-			return
+			return Ref{p, h, t.insert(p, h, key, e)}
 		}
 		t.split(h)
 	}
 }
 
 // Update is Put for an entry that Find has just found under this key: it saves finding it
-// again.
-func (t *Table) Update(r Ref, key []byte, e Entry) {
+// again. It returns the entry, which may be in another page now.
+func (t *Table) Update(r Ref, key []byte, e Entry) Ref {
 	assert.That(len(e.Bytes) <= maxInline, "table: a long value must be an object")
-	t.replace(t.own(r.hash), r.slot, r.hash, key, e)
+	if assert.Deep {
+		assert.That(t.page(r.hash).find(r.hash, key) == r.slot, "table: update of an entry that is elsewhere by now")
+	}
+	r.p = t.own(r.hash)
+	t.replace(r.p, r.slot, r.hash, key, e)
+	return r
 }
 
-// insert adds an entry that is not there to a page that has room.
-func (t *Table) insert(p *page, h uint64, key []byte, e Entry) {
-	t.write(p, p.free(groupOf(h)), h, key, e)
+// insert adds an entry that is not there to a page that has room, and returns its slot.
+func (t *Table) insert(p *page, h uint64, key []byte, e Entry) int {
+	i := p.free(groupOf(h))
+	t.write(p, i, h, key, e)
 	t.count++
 	p.count++
+	return i
 }
 
 // write appends an entry, makes slot i lead to it, and asks for a visit if it has
@@ -106,7 +112,12 @@ func (t *Table) write(p *page, i int, h uint64, key []byte, e Entry) {
 func (t *Table) replace(p *page, i int, h uint64, key []byte, e Entry) {
 	old := p.slab[p.off[i]:]
 	f := old[flagsAt]
-	if f&(flagObject|flagLong) == 0 && e.Object == nil && int(old[vlenAt]) == len(e.Bytes) && (f&flagDeadline != 0) == (e.Deadline != 0) {
+	same := e.Object == nil && f&(flagObject|flagLong) == 0 && int(old[vlenAt]) == len(e.Bytes)
+	if e.Object != nil && f&(flagObject|flagLong|flagTimed) == flagObject {
+		_, timed := e.Object.(Timed)
+		same = !timed
+	}
+	if same && (f&flagDeadline != 0) == (e.Deadline != 0) {
 		if t.meta != 0 {
 			old[kindAt] = e.Kind
 			old[accessAt], old[accessAt+1], old[accessAt+2] = byte(e.Access), byte(e.Access>>8), byte(e.Access>>16)
@@ -115,7 +126,13 @@ func (t *Table) replace(p *page, i int, h uint64, key []byte, e Entry) {
 			binary.LittleEndian.PutUint64(old[deadlineAt(f):], uint64(e.Deadline))
 			t.arm(p, h, e.Deadline)
 		}
-		copy(old[keyAt(f)+int(old[klenAt]):], e.Bytes)
+		if val := old[keyAt(f)+int(old[klenAt]):]; e.Object == nil {
+			copy(val, e.Bytes)
+		} else {
+			place := &(*p.objs)[val[0]]
+			t.bytes += int64(e.Object.MemBytes() - (*place).MemBytes())
+			*place = e.Object
+		}
 		return
 	}
 	t.drop(p, i)
@@ -156,19 +173,24 @@ func (t *Table) Delete(h uint64, key []byte) bool {
 	return true
 }
 
-// dropped follows when entries of the page p of h have been dropped and counted: a page that
-// has become empty, or nearly so, gives up memory.
+// dropped follows when entries of the page p of h have been dropped and counted.
 func (t *Table) dropped(h uint64, p *page) {
-	if p.count == 0 {
-		if cap(p.slab) > smallSlab {
-			t.bytes -= int64(cap(p.slab))
-			p.slab = nil
-		}
-		p.slab, p.dead, p.over = p.slab[:0], 0, 0
-	}
+	t.emptied(p)
 	if p.count <= few {
 		t.shrink(h, p)
 	}
+}
+
+// emptied gives up the memory of a page that has no entries left.
+func (t *Table) emptied(p *page) {
+	if p.count > 0 {
+		return
+	}
+	if cap(p.slab) > smallSlab {
+		t.bytes -= int64(cap(p.slab))
+		p.slab = nil
+	}
+	p.slab, p.dead, p.over = p.slab[:0], 0, 0
 }
 
 // roomFor makes room for need more bytes: by leaving out the dead ones if they are a

@@ -109,3 +109,40 @@ func raiseFiles() (uint64, error) {
 	}
 	return limit.Cur, nil
 }
+
+// line reads to the next line break and returns what comes before it.
+func (c *client) line() (string, error) {
+	if err := c.SetReadDeadline(script.Deadline(patience)); err != nil {
+		return "", err
+	}
+	var b []byte
+	for {
+		var one [1]byte
+		if _, err := io.ReadFull(c, one[:]); err != nil {
+			return "", fmt.Errorf("torture: after %q: %w", b, err)
+		}
+		if one[0] == '\n' {
+			return string(bytes.TrimSuffix(b, []byte{'\r'})), nil
+		}
+		b = append(b, one[0])
+	}
+}
+
+// pop reads the reply of a command that takes an element from a list, and returns the
+// element, empty if there was none.
+func (c *client) pop() (string, error) {
+	head, err := c.line()
+	if err != nil || head == "*-1" {
+		return "", err
+	}
+	if head != "*2" {
+		return "", fmt.Errorf("torture: no element: %q", head)
+	}
+	var last string
+	for range 4 {
+		if last, err = c.line(); err != nil {
+			return "", err
+		}
+	}
+	return last, nil
+}

@@ -1,0 +1,194 @@
+package table
+
+import (
+	"hash/maphash"
+	"math/bits"
+
+	"redust/db/cow"
+)
+
+// Walk goes over the pages of a table in hash order. Tables that share a seed have the same
+// order, which is what makes set algebra cheap: while one is walked, whatever is looked up
+// in another comes along in order, too, and its pages are met one after the other instead
+// of at random:
+//
+//	a   |--page--|--page--|------page------|     walked
+//	b   |------page-------|--page--|--page-|     looked up in: the page below, or those
+//
+// Entries of a page are named by their slots, and a set of them is one word, a bit a slot.
+//
+// The walk is a place in hash order and no more, as Scan's cursor is: between two calls
+// of Next the table may change, and an entry that stays is still met exactly once.
+type Walk struct {
+	t       *Table
+	p       *page
+	at, end uint64 // hashes from which the page at hand, and the next one, are met
+	done    bool
+
+	hashes [pageSlots]uint64
+	hashed uint64 // slots whose hash is known
+}
+
+// Walk begins a walk over the table.
+func (t *Table) Walk() *Walk { return &Walk{t: t} }
+
+// Begin begins a walk over t with the memory of another that is over.
+func (w *Walk) Begin(t *Table) { w.t, w.p, w.at, w.end, w.done = t, nil, 0, 0, false }
+
+// Next goes on to the next page that has entries. False: there is none.
+func (w *Walk) Next() bool {
+	for !w.done {
+		w.at, w.hashed = w.end, 0
+		w.p = w.t.page(w.at)
+		low := w.t.shift - w.p.depth // hash bits below the page's prefix
+		w.end = (w.at>>low + 1) << low
+		w.done = w.end == 0
+		if w.p.count > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// At is the first hash of the page at hand, and End the first behind it, or 0 if there is
+// none.
+func (w *Walk) At() uint64 { return w.at }
+
+// End is said with At.
+func (w *Walk) End() uint64 { return w.end }
+
+// Slots are the entries of the page at hand that have not been met before.
+func (w *Walk) Slots() uint64 {
+	slots := w.p.slots()
+	if low := w.t.shift - w.p.depth; w.at>>low<<low == w.at {
+		return slots
+	}
+	// The page has grown to the left since the walk was there.
+	for m := slots; m != 0; m &= m - 1 {
+		if i := bits.TrailingZeros64(m); w.Hash(i) < w.at {
+			slots &^= 1 << i
+		}
+	}
+	return slots
+}
+
+// slots is the set of slots in use.
+func (p *page) slots() (slots uint64) {
+	for g := range uint8(pageSlots / groupSlots) {
+		// The high bit of each tag, gathered into one byte.
+		slots |= (p.group(g) & highs >> 7 * 0x0102040810204080 >> 56) << (g * groupSlots)
+	}
+	return slots
+}
+
+// Key is the key in a slot; it points into the page.
+func (w *Walk) Key(slot int) []byte { return w.p.key(slot) }
+
+// Hash is the hash of the key in a slot.
+func (w *Walk) Hash(slot int) uint64 {
+	if slot &= pageSlots - 1; w.hashed>>slot&1 == 0 {
+		w.hashes[slot] = w.t.Hash(w.p.key(slot))
+		w.hashed |= 1 << slot
+	}
+	return w.hashes[slot]
+}
+
+// In returns those of the slots whose keys o has, too. o shares the table's seed.
+func (w *Walk) In(o *Table, slots uint64) (found uint64) {
+	for m := slots; m != 0; m &= m - 1 {
+		i := bits.TrailingZeros64(m)
+		h := w.Hash(i)
+		if o.page(h).find(h, w.p.key(i)) >= 0 {
+			found |= 1 << i
+		}
+	}
+	return found
+}
+
+// KeyBytes is about how many bytes the keys and values have together.
+func (t *Table) KeyBytes() int { return max(0, int(t.bytes-t.frame)-t.count*keyAt(t.meta)) }
+
+// Slot is the place of a found entry within its page, as a walk names it.
+func (r Ref) Slot() int { return r.slot }
+
+// Add makes key, whose hash is h, an entry without a value; false if it was one.
+func (t *Table) Add(h uint64, key []byte) bool {
+	p := t.page(h)
+	if p.find(h, key) >= 0 {
+		return false
+	}
+	for p.count == pageSlots {
+		t.split(h)
+		p = t.page(h)
+	}
+	t.insert(t.own(h), h, key, Entry{})
+	return true
+}
+
+// Sweep removes many entries: drop is shown each page that has some, in hash order, and
+// returns the slots that are to be emptied. It may not change the table itself.
+func (t *Table) Sweep(drop func(w *Walk) (slots uint64)) {
+	for w := t.Walk(); w.Next(); {
+		slots := drop(w)
+		if slots == 0 {
+			continue
+		}
+		p := t.own(w.at)
+		for m := slots; m != 0; m &= m - 1 {
+			t.drop(p, bits.TrailingZeros64(m))
+		}
+		n := bits.OnesCount64(slots)
+		p.count -= uint8(n)
+		t.count -= n
+		t.emptied(p)
+	}
+	// Only now may pages be joined: that would give entries that drop has not been shown
+	// other slots than those its caller may have noted.
+	for h := uint64(0); ; {
+		p := t.page(h)
+		if p.count <= few {
+			t.shrink(h, p)
+			p = t.page(h)
+		}
+		low := t.shift - p.depth
+		if h = (h>>low + 1) << low; h == 0 {
+			return
+		}
+	}
+}
+
+// NewMembersFor is NewMembers for a table that is to be filled with n entries of so many
+// bytes in all, heads aside: its pages are there from the start, so that few have to grow
+// or split.
+func NewMembersFor(seed maphash.Seed, clock *cow.Clock, n, keyBytes int) *Table {
+	const least = 28 // entries a page: with twice as many, one page in seven splits
+	depth := uint8(0)
+	for depth < maxDepth && n>>(depth+1) >= least {
+		depth++
+	}
+	t := &Table{Owner: cow.NewOwner(clock), seed: seed}
+	if depth == 0 {
+		t.reset()
+		return t
+	}
+	dirs := 1
+	t.shift = 64
+	if depth > wideAt {
+		dirs, t.shift = 1<<topBits, 64-topBits
+		depth -= topBits
+	}
+	slab := (keyBytes + n*(keyAt(0)+1)) / dirs >> depth
+	slab += slab / 8
+	for range dirs {
+		d := &dir{pages: make([]*page, 1<<depth), depth: depth, epoch: t.Epoch(), deepest: 1 << depth}
+		for i := range d.pages {
+			p := t.newPage(depth, min(slab, maxSlab))
+			d.pages[i] = p
+			t.bytes += int64(cap(p.slab))
+		}
+		t.top = append(t.top, d)
+	}
+	t.frame = int64(dirs * (dirBytes + 8 + (pageBytes+8)<<depth))
+	t.bytes += t.frame
+	return t
+}
