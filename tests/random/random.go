@@ -314,7 +314,7 @@ func contents(typ, key string) (Step, bool) {
 		"list":   {[]string{"LRANGE", key, "0", "-1"}, Exact},
 		"hash":   {[]string{"HGETALL", key}, Unordered},
 		"set":    {[]string{"SMEMBERS", key}, Unordered},
-		"zset":   {[]string{"ZRANGE", key, "0", "-1", "WITHSCORES"}, Exact},
+		"zset":   {[]string{"ZRANGE", key, "0", "-1", "WITHSCORES"}, Numbers},
 		"stream": {[]string{"XRANGE", key, "-", "+"}, Exact},
 	}[typ]
 	return Step{Args: row.args, Same: row.same}, ok
