@@ -18,7 +18,7 @@ type Command struct {
 
 // families is the list that a new family joins.
 func families() []Family {
-	return []Family{text(), bitmaps(), hyperloglogs(), keys(), deadlines(), databasesAndServer()}
+	return []Family{text(), bitmaps(), hyperloglogs(), keys(), deadlines(), databasesAndServer(), streams()}
 }
 
 func key(g *Gen) []string { return []string{g.Any()} }
