@@ -63,6 +63,9 @@ type Command struct {
 	ACL   acl.Category // beyond those that follow from Flags
 	Keys  []KeySpec
 	Doc   Doc
+	// Member is the argument that names a member of the collection under the first key, 0 if
+	// there is none. A pipeline of such commands on one key has the members looked for ahead.
+	Member int
 	// FindKeys finds the keys where Keys cannot tell which they are or what is done with
 	// them; ok is false if the arguments do not hold the keys they should.
 	FindKeys func(args [][]byte, dst []KeyAt) (found []KeyAt, ok bool)
@@ -145,6 +148,11 @@ func keys(i, last, step int, f KeyFlags) KeySpec {
 	return KeySpec{Flags: f, Begin: Begin{Index: i}, Find: Find{Last: last, Step: step}}
 }
 
+// numKeys are keys whose number stands at argument i, in front of them.
+func numKeys(i int, f KeyFlags) KeySpec {
+	return KeySpec{Flags: f, Begin: Begin{Index: i}, Find: Find{KeyNum: true, First: 1, Step: 1}}
+}
+
 // Table is all commands.
 type Table struct {
 	byName  map[string]*Command
@@ -154,10 +162,20 @@ type Table struct {
 
 // families lists the functions that declare commands, one a file.
 func families() [][]*Command {
-	return [][]*Command{stringCommands(), stringSetCommands(), counterCommands(), lcsCommands(), bitmapCommands(), bitfieldCommands(), hyperloglogCommands(), connectionCommands(), genericCommands(), expireCommands(), scanCommands(), objectCommands(), authCommands(), clientCommands(), monitorCommands(), hashCommands(), hashWriteCommands(), hashExpireCommands(), hashExCommands(), clusterCommands(), commandCommands(),
-		infoCommands(), configCommands(), memoryCommands(), slowLogCommands(), latencyCommands(), lolwutCommands(), debugCommands(), adminCommands(),
-		listCommands(), listWriteCommands(), listMoveCommands(),
-		streamCommands(), streamRangeCommands(), streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands()}
+	return [][]*Command{
+		stringCommands(), stringSetCommands(), counterCommands(), lcsCommands(),
+		bitmapCommands(), bitfieldCommands(), hyperloglogCommands(), connectionCommands(),
+		genericCommands(), expireCommands(), scanCommands(), objectCommands(),
+		authCommands(), clientCommands(), monitorCommands(), hashCommands(),
+		hashWriteCommands(), hashExpireCommands(), hashExCommands(), setsCommands(),
+		setsAlgebraCommands(), clusterCommands(), commandCommands(), infoCommands(),
+		configCommands(), memoryCommands(), slowLogCommands(), latencyCommands(),
+		lolwutCommands(), debugCommands(), adminCommands(), listCommands(),
+		listWriteCommands(), listMoveCommands(), streamCommands(), streamRangeCommands(),
+		streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands(),
+		zsetCommands(), zsetRangeCommands(), zsetPopCommands(), zsetAlgebraCommands(),
+		geoCommands(), sortCommands(),
+	}
 }
 
 // NewTable builds the table of all commands. Declarations that contradict each other

@@ -261,6 +261,9 @@ func (s *syntax) leaf(p *part) argument {
 		if n := s.lowerTokens[p.word]; n != "" {
 			a.name = n
 		}
+		if s.shouted[p.word] {
+			a.token = strings.ToUpper(p.word)
+		}
 		if p.word == `""` {
 			a.token = ""
 		}

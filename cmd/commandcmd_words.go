@@ -11,6 +11,7 @@ type vocabulary struct {
 	lowerTokens map[string]string // tokens that are not in capitals, and their names
 	valueNames  map[string]string // names of values, by their token and their word
 	groupNames  map[string]string // names of choices and blocks, by what is in them; several: the first, the second
+	shouted     map[string]bool   // tokens that are in capitals, though the notation has them otherwise
 	repeated    map[string]bool   // tokens to be sent again with each of several values
 	ofFirst     map[string]bool   // tokens of a block that belong to its first value
 }
@@ -27,6 +28,7 @@ func newVocabulary() *vocabulary {
 		valueNames: map[string]string{
 			"BY pattern": "by-pattern", "GET pattern": "get-pattern", "ADDR ip:port": "addr", "LADDR ip:port": "laddr",
 			"TYPE": "client-type", "SKIPME": "skipme", "FILTERBY": "filterby", "OVERFLOW": "overflow-block",
+			"CH": "change", "STORE key": "storekey", "STOREDIST key": "storedistkey",
 			"KEYS key": "keys", "AUTH password": "auth", "ALPHA": "sorting", "ip:port": "old-format",
 		},
 		// A token in capitals, else the tokens or names of what is in it, joined by | in a
@@ -46,8 +48,11 @@ func newVocabulary() *vocabulary {
 			"CONFIG": "configs", "count-any": "count-block", "count-withvalues": "options",
 			"importing|migrating|node|stable": "subcommand", "force|takeover": "options", "hard|soft": "reset-type",
 			"start-slot-end-slot": "range",
-			"left|right":          "where", "before|after": "where", "lmove left|right": "wherefrom whereto", "blmove left|right": "wherefrom whereto",
+			"m|km|ft|mi":          "unit", "frommember|fromlonlat": "from", "byradius": "circle", "bybox-height": "box",
+			"geosearch ": "by", "geosearchstore ": "by", "store|storedist": "store",
+			"left|right": "where", "before|after": "where", "lmove left|right": "wherefrom whereto", "blmove left|right": "wherefrom whereto",
 		},
+		shouted:  wordSet("m km ft mi"),
 		repeated: wordSet("GET PREFIX CONFIG"),
 		ofFirst:  wordSet("COUNT BYRADIUS BYBOX"),
 	}
@@ -55,6 +60,7 @@ func newVocabulary() *vocabulary {
 		{"integer", "seconds milliseconds offset increment decrement start end stop count index index1 index2 " +
 			"numkeys ttl frequency port db destination-db timeout protover client-id numreplicas numlocal " +
 			"rank num-matches len cursor bits bit min-match-len version limit maxage slot start-slot end-slot config-epoch cluster-bus-port"},
+		{"double", "longitude latitude radius width height"},
 		{"unix-time", "unix-time-seconds unix-time-milliseconds"},
 		{"pattern", "pattern"},
 	} {

@@ -90,6 +90,7 @@ func changedInfo() map[string]string {
 		"client|setname tips":           "new in 7.2",
 		"randomkey tips":                "7.2 added how replies are put together",
 		"scan tips":                     "as randomkey",
+		"sinterstore keys":              "7.2 says that what was there is overwritten, as of its sisters",
 	}
 }
 
@@ -203,6 +204,7 @@ func renamed() map[string]string {
 		"key-value": "data", "field-value": "data", "parameter-value": "data", "start-slot-end-slot": "range", "hard-soft": "reset-type",
 		"encoding-offset": "get-block", "encoding-offset-value": "set-block", "encoding-offset-increment": "incrby-block",
 		"wrap-sat-fail": "overflow-block", "timeout-error": "unblock-type",
+		"count": "count-block", "longitude-latitude": "fromlonlat", "longitude-latitude-member": "data",
 	}
 }
 
@@ -227,6 +229,10 @@ func changedDocs() map[string]string {
 		"command|getkeys arguments":         untold,
 		"command|getkeysandflags arguments": untold,
 		"config|get arguments":              wrapped,
+		"geohash arguments":                 "since 7.2 without members, too",
+		"geopos arguments":                  "as geohash",
+		"georadius arguments":               "7.2 has a choice of what to store",
+		"georadiusbymember arguments":       "as georadius",
 		"module|loadex arguments":           wrapped,
 		"quit deprecated_since":             deprecated,
 		"quit doc_flags":                    deprecated,
@@ -243,6 +249,8 @@ func changedDocs() map[string]string {
 		"hscan arguments":                   "NOVALUES came later",
 		"lcs arguments":                     "7.2 tells MINMATCHLEN's value from LEN",
 		"pfmerge arguments":                 "since 7.2 without sources, too",
+		"sort arguments":                    "7.2 tells BY's pattern from GET's",
+		"sort_ro arguments":                 "as sort",
 		"shutdown arguments":                "the notation tells that ABORT stands alone",
 	}
 }

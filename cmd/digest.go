@@ -65,6 +65,10 @@ func (d *dataDigest) value(it db.Item) {
 		d.list(it.Elements())
 	case db.Hash:
 		d.hash(it.Fields())
+	case db.Set:
+		d.set(it.Members())
+	case db.ZSet:
+		d.zset(it.Scores())
 	default:
 		assert.That(false, "cmd: digest of an unknown type")
 	}

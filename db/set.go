@@ -105,6 +105,15 @@ func (s *Members) Has(m []byte) bool {
 	return listpack.Find(s.b, listpack.First(s.b), m, 0) >= 0
 }
 
+// Touch brings what lookups of the first of these need into the processor's caches, at most
+// table.TouchMax of them. A small set is warm already.
+func (s *Members) Touch(members [][]byte) {
+	if s.form == Large && len(members) > 1 {
+		var hashes [table.TouchMax]uint64
+		s.ahead(members, &hashes)
+	}
+}
+
 // Each calls yield for every member until it returns false: integers in order, other small
 // sets as they were filled, large ones in hash order. Members are borrowed, and nothing may
 // change meanwhile.

@@ -2,6 +2,10 @@ package table
 
 import "redust/internal/assert"
 
+// Check is for the tests of those who build on tables: it walks the whole table and panics
+// if anything in it is wrong.
+func (t *Table) Check() { t.check() }
+
 // check walks the whole table and panics if anything that the package comment calls
 // always true is not.
 func (t *Table) check() {
