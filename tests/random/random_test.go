@@ -177,7 +177,7 @@ func TestPlantedData(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if at, _, _, err := p.play([]Step{{[]string{"SET", "k", "v"}, Exact}}); at >= 0 || err != nil {
+		if at, _, _, err := p.play([]Step{step(Exact, "SET", "k", "v")}); at >= 0 || err != nil {
 			t.Fatal(at, err)
 		}
 		if d, err := p.compareData(); d != nil || err != nil {
