@@ -29,7 +29,7 @@ import (
 //
 // Costs: see db/seq; a packed list is O(n), n bounded by packedList bytes.
 
-// packedList is the size beyond which a list is large, bytes.
+// packedList is the size beyond which a list is large, bytes, or nearly.
 const packedList = 1 << 10
 
 // Elements is the list under one key, for one command. Use Item.Elements or
@@ -215,11 +215,11 @@ func (e *Elements) enlarge() {
 	if e.long != nil {
 		return
 	}
-	e.long, e.rooted = &longList{l: seq.New(e.d.k.clock)}, true
-	if n := e.Len(); n > 0 {
-		e.long.l.Take(e.pack[frame:], n)
+	l, n := seq.New(e.d.k.clock), e.Len()
+	if n > 0 {
+		l.Take(e.pack[frame:], n)
 	}
-	e.pack = nil
+	e.long, e.pack, e.rooted = &longList{l: l}, nil, true
 }
 
 // grow makes the list writable, and large if it is too long for a pack with n bytes more.
@@ -343,13 +343,16 @@ func (e *Elements) RemoveEqual(val []byte, most int, back bool) (removed int) {
 // gone. It counts as one access, whether anything was changed or not.
 func (e *Elements) Done() (gone bool) {
 	d := e.d
-	switch {
-	case !e.begun:
+	if !e.begun {
 		if e.it.OK() {
 			d.touch(e.it.ref)
 		}
 		return false
-	case e.Len() == 0:
+	}
+	if e.long != nil && !e.rooted {
+		d.resized(e.long.MemBytes() - e.was)
+	}
+	if e.Len() == 0 {
 		if e.it.OK() {
 			d.remove(e.key)
 		}
@@ -364,7 +367,6 @@ func (e *Elements) Done() (gone bool) {
 	case e.rooted:
 		d.storeRoot(e.key, e.it, List, Large, e.long)
 	default:
-		d.resized(e.long.MemBytes() - e.was)
 		d.touch(e.it.ref)
 	}
 	return false
