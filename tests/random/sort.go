@@ -46,6 +46,9 @@ func sorts() Family {
 		if g.OneIn(2) {
 			out = append(out, "LIMIT", strconv.Itoa(g.r.IntN(40)-3), strconv.Itoa(g.r.IntN(40)-3))
 		}
+		if g.OneIn(30) {
+			out = append(out, g.Odd())
+		}
 		for g.OneIn(3) {
 			out = append(out, "GET", g.Of("#", "w*", "o*->f", "o*", "x*", "none"))
 		}
@@ -70,7 +73,7 @@ func sorts() Family {
 		}},
 		{Name: "ZADD", Weight: 3, Args: func(g *Gen) []string {
 			return []string{key(g, sortedSets), g.Float(), element(g), g.Float(), element(g)}
-		}},
+		}, Whole: true},
 		{Name: "HSET", Weight: 4, Args: func(g *Gen) []string {
 			return []string{"o" + element(g), g.Of("f", "n"), g.Of(g.Float(), strconv.Itoa(g.r.IntN(5)), g.Value())}
 		}},
@@ -78,10 +81,10 @@ func sorts() Family {
 			return []string{"w" + element(g), g.Of(g.Float(), strconv.Itoa(g.r.IntN(5)), strconv.Itoa(g.r.IntN(5)), g.Value())}
 		}},
 		{Name: "DEL", Weight: 1, Args: func(g *Gen) []string { return []string{key(g, g.Of("sl", "ss", sortedSets))} }},
-		{Name: "SORT", Weight: 10, Args: of("sl"), Same: sortable},
-		{Name: "SORT_RO", Weight: 6, Args: of("sl"), Same: sortable},
-		{Name: "SORT", Weight: 4, Args: of("ss"), Same: sortable},
-		{Name: "SORT", Weight: 4, Args: of(sortedSets), Same: sortable},
+		{Name: "SORT", Weight: 10, Args: of("sl"), Same: sortable, Whole: true},
+		{Name: "SORT_RO", Weight: 6, Args: of("sl"), Same: sortable, Whole: true},
+		{Name: "SORT", Weight: 4, Args: of("ss"), Same: sortable, Whole: true},
+		{Name: "SORT", Weight: 4, Args: of(sortedSets), Same: sortable, Whole: true},
 		{Name: "SORT", Weight: 4, Args: func(g *Gen) []string {
 			out := []string{key(g, g.Of("sl", "ss", sortedSets))}
 			switch {
