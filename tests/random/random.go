@@ -351,7 +351,7 @@ func (p *pair) compareDatabase(n string) (*Difference, error) {
 			encoding = Shape // Redis's SORT makes a sorted set large for good
 		}
 		d, typ, err := part(step(encoding, "OBJECT", "ENCODING", key.Text),
-			step(Near(slackMs), "PTTL", key.Text), step(Exact, "TYPE", key.Text))
+			step(Near(slackMs), "PTTL", key.Text), step(Exact, "DEBUG", "DIGEST-VALUE", key.Text), step(Exact, "TYPE", key.Text))
 		if d != nil || err != nil {
 			return d, err
 		}
