@@ -63,6 +63,9 @@ type Command struct {
 	ACL   acl.Category // beyond those that follow from Flags
 	Keys  []KeySpec
 	Doc   Doc
+	// Member is the argument that names a member of the collection under the first key, 0 if
+	// there is none. A pipeline of such commands on one key has the members looked for ahead.
+	Member int
 	// FindKeys finds the keys where Keys cannot tell which they are or what is done with
 	// them; ok is false if the arguments do not hold the keys they should.
 	FindKeys func(args [][]byte, dst []KeyAt) (found []KeyAt, ok bool)

@@ -27,8 +27,9 @@ const (
 // Prepare looks up the commands of a batch of requests and brings the keys they begin
 // with into the caches; that changes no result, only what the lookups cost.
 func (s *Server) Prepare(d *db.DB, batch []Request) {
-	var hashes [table.TouchMax]uint64
-	n := 0
+	var hashes, members [table.TouchMax]uint64
+	n, m := 0, 0
+	var key []byte // of the request before
 	for i := range batch {
 		r := &batch[i]
 		if i > 0 && sameName(r.Args[0], batch[i-1].Args[0]) && (batch[i-1].Cmd == nil || batch[i-1].Cmd.Parent == nil && batch[i-1].Cmd.subs == nil) {
@@ -39,14 +40,26 @@ func (s *Server) Prepare(d *db.DB, batch []Request) {
 		if r.Cmd == nil || r.Cmd.first == 0 || r.Cmd.first >= len(r.Args) {
 			continue
 		}
-		hashes[n] = s.KS.Hash(r.Args[r.Cmd.first])
+		was := key
+		key = r.Args[r.Cmd.first]
+		if r.Cmd.Member > 0 && r.Cmd.Member < len(r.Args) && m < len(members) {
+			members[m] = s.KS.Hash(r.Args[r.Cmd.Member])
+			m++
+		}
+		if n == 1 && string(key) == string(was) {
+			continue
+		}
+		hashes[n] = s.KS.Hash(key)
 		if n++; n == len(hashes) {
 			s.touched += d.Touch(hashes[:n])
 			n = 0
 		}
 	}
-	if n > 1 {
+	switch {
+	case n > 1:
 		s.touched += d.Touch(hashes[:n])
+	case m > 1: // all on one key
+		s.touched += d.TouchMembers(hashes[0], key, members[:m])
 	}
 }
 

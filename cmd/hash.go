@@ -32,14 +32,14 @@ func hashCommands() []*Command {
 	)
 	return []*Command{
 		{
-			Name: "hget", Arity: 3, Run: hget,
+			Name: "hget", Arity: 3, Run: hget, Member: 2,
 			Flags: ReadOnly | Fast, ACL: acl.Hash,
 			Keys: []KeySpec{key(1, RO|Access)},
 			Doc: Doc{Group: "hash", Since: "2.0.0", Complexity: "O(1)",
 				Summary: "Reads the value of a field.", Syntax: "key field"},
 		},
 		{
-			Name: "hmget", Arity: -3, Run: hmget,
+			Name: "hmget", Arity: -3, Run: hmget, Member: 2,
 			Flags: ReadOnly | Fast, ACL: acl.Hash,
 			Keys: []KeySpec{key(1, RO|Access)},
 			Doc: Doc{Group: "hash", Since: "2.0.0", Complexity: perField,
@@ -77,14 +77,14 @@ func hashCommands() []*Command {
 				Summary: "Counts the fields.", Syntax: "key"},
 		},
 		{
-			Name: "hstrlen", Arity: 3, Run: hstrlen,
+			Name: "hstrlen", Arity: 3, Run: hstrlen, Member: 2,
 			Flags: ReadOnly | Fast, ACL: acl.Hash,
 			Keys: []KeySpec{key(1, RO)},
 			Doc: Doc{Group: "hash", Since: "3.2.0", Complexity: "O(1)",
 				Summary: "Tells how many bytes the value of a field has.", Syntax: "key field"},
 		},
 		{
-			Name: "hexists", Arity: 3, Run: hexists,
+			Name: "hexists", Arity: 3, Run: hexists, Member: 2,
 			Flags: ReadOnly | Fast, ACL: acl.Hash,
 			Keys: []KeySpec{key(1, RO)},
 			Doc: Doc{Group: "hash", Since: "2.0.0", Complexity: "O(1)",

@@ -88,14 +88,15 @@ func hgetEX(c *Ctx) error {
 		f := it.Fields()
 		return c.values(&f, names)
 	}
-	f := c.DB.EditFields(c.Arg(1), it)
+	var f db.FieldEdit
+	c.DB.EditFields(&f, c.Arg(1), it)
 	if err := c.fitValues(&f, names); err != nil {
 		return err
 	}
 	c.Out.Array(len(names))
 	event := ""
 	for _, name := range names {
-		c.field(&f, name)
+		c.field(&f.Fields, name)
 		was, ok := f.Deadline(name)
 		switch {
 		case !ok || persist && was == 0:
@@ -114,7 +115,7 @@ func hgetEX(c *Ctx) error {
 
 // fitValues guards max-reply-bytes before a command that replies the values of fields
 // changes anything.
-func (c *Ctx) fitValues(f *db.Fields, names [][]byte) error {
+func (c *Ctx) fitValues(f *db.FieldEdit, names [][]byte) error {
 	limit := c.Cfg.MaxReplyBytes
 	if limit == 0 {
 		return nil
@@ -135,8 +136,8 @@ func hsetEX(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	f, err := c.editFields()
-	if err != nil {
+	var f db.FieldEdit
+	if err := c.editFields(&f); err != nil {
 		return err
 	}
 	if !s.holds(&f) {
@@ -231,7 +232,7 @@ func (c *Ctx) pairList(i int) ([][]byte, error) {
 }
 
 // holds tells whether the condition does: none, or all, of the fields exist.
-func (s *fieldSetting) holds(f *db.Fields) bool {
+func (s *fieldSetting) holds(f *db.FieldEdit) bool {
 	if !s.ifNone && !s.ifAll {
 		return true
 	}
@@ -253,14 +254,15 @@ func hgetDel(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	f := c.DB.EditFields(c.Arg(1), it)
+	var f db.FieldEdit
+	c.DB.EditFields(&f, c.Arg(1), it)
 	if err := c.fitValues(&f, names); err != nil {
 		return err
 	}
 	c.Out.Array(len(names))
 	event := ""
 	for _, name := range names {
-		c.field(&f, name)
+		c.field(&f.Fields, name)
 		if f.Delete(name) {
 			event = "hdel"
 		}

@@ -124,8 +124,8 @@ func hpexpireAt(c *Ctx) error { return setFieldDeadlines(c, 0, 1) }
 // setFieldDeadlines replies a number for each field. Like Redis it looks at the value's
 // type first.
 func setFieldDeadlines(c *Ctx, base, unit int64) error {
-	f, err := c.editFields()
-	if err != nil {
+	var f db.FieldEdit
+	if err := c.editFields(&f); err != nil {
 		return err
 	}
 	at, err := c.fieldDeadline(2, base, unit)
@@ -159,7 +159,7 @@ func setFieldDeadlines(c *Ctx, base, unit int64) error {
 
 // setFieldDeadline gives a field a deadline, or removes it if that is past, and returns the
 // number that tells what was done.
-func (c *Ctx) setFieldDeadline(f *db.Fields, name []byte, at int64, cond condition) int64 {
+func (c *Ctx) setFieldDeadline(f *db.FieldEdit, name []byte, at int64, cond condition) int64 {
 	was, ok := f.Deadline(name)
 	switch {
 	case !ok:
@@ -206,8 +206,8 @@ func tellFieldDeadlines(c *Ctx, base, unit int64) error {
 
 // hpersist replies a number for each field.
 func hpersist(c *Ctx) error {
-	f, err := c.editFields()
-	if err != nil {
+	var f db.FieldEdit
+	if err := c.editFields(&f); err != nil {
 		return err
 	}
 	names, err := c.fieldList(2, ErrFieldsCount)

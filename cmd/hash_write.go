@@ -13,7 +13,7 @@ import (
 func hashWriteCommands() []*Command {
 	return []*Command{
 		{
-			Name: "hset", Arity: -4, Run: hset,
+			Name: "hset", Arity: -4, Run: hset, Member: 2,
 			Flags: Write | DenyOOM | Fast, ACL: acl.Hash,
 			Keys: []KeySpec{key(1, RW|Update)},
 			Doc: Doc{Group: "hash", Since: "2.0.0", Complexity: "O(1) a field",
@@ -21,7 +21,7 @@ func hashWriteCommands() []*Command {
 				History: [][2]string{{"4.0.0", "Several fields."}}},
 		},
 		{
-			Name: "hmset", Arity: -4, Run: hmset,
+			Name: "hmset", Arity: -4, Run: hmset, Member: 2,
 			Flags: Write | DenyOOM | Fast, ACL: acl.Hash,
 			Keys: []KeySpec{key(1, RW|Update)},
 			Doc: Doc{Group: "hash", Since: "2.0.0", Complexity: "O(1) a field",
@@ -29,14 +29,14 @@ func hashWriteCommands() []*Command {
 				Deprecated: "4.0.0", ReplacedBy: "`HSET` with multiple field-value pairs"},
 		},
 		{
-			Name: "hsetnx", Arity: 4, Run: hsetNX,
+			Name: "hsetnx", Arity: 4, Run: hsetNX, Member: 2,
 			Flags: Write | DenyOOM | Fast, ACL: acl.Hash,
 			Keys: []KeySpec{key(1, RW|Insert)},
 			Doc: Doc{Group: "hash", Since: "2.0.0", Complexity: "O(1)",
 				Summary: "Sets the value of a field, unless there is such a field.", Syntax: "key field value"},
 		},
 		{
-			Name: "hdel", Arity: -3, Run: hdel,
+			Name: "hdel", Arity: -3, Run: hdel, Member: 2,
 			Flags: Write | Fast, ACL: acl.Hash,
 			Keys: []KeySpec{key(1, RW|Delete)},
 			Doc: Doc{Group: "hash", Since: "2.0.0", Complexity: "O(N) where N is the number of fields named",
@@ -44,14 +44,14 @@ func hashWriteCommands() []*Command {
 				History: [][2]string{{"2.4.0", "Several fields."}}},
 		},
 		{
-			Name: "hincrby", Arity: 4, Run: hincrBy,
+			Name: "hincrby", Arity: 4, Run: hincrBy, Member: 2,
 			Flags: Write | DenyOOM | Fast, ACL: acl.Hash,
 			Keys: []KeySpec{key(1, RW|Access|Update)},
 			Doc: Doc{Group: "hash", Since: "2.0.0", Complexity: "O(1)",
 				Summary: "Adds to the number in a field.", Syntax: "key field increment"},
 		},
 		{
-			Name: "hincrbyfloat", Arity: 4, Run: hincrByFloat,
+			Name: "hincrbyfloat", Arity: 4, Run: hincrByFloat, Member: 2,
 			Flags: Write | DenyOOM | Fast, ACL: acl.Hash,
 			Keys: []KeySpec{key(1, RW|Access|Update)},
 			Doc: Doc{Group: "hash", Since: "2.6.0", Complexity: "O(1)",
@@ -61,17 +61,18 @@ func hashWriteCommands() []*Command {
 }
 
 // editFields looks up the hash under argument 1 for changing. Done counts as the access.
-func (c *Ctx) editFields() (db.Fields, error) {
+func (c *Ctx) editFields(f *db.FieldEdit) error {
 	it, err := ofType(c.DB.Peek(c.Arg(1)), db.Hash)
 	if err != nil {
-		return db.Fields{}, err
+		return err
 	}
-	return c.DB.EditFields(c.Arg(1), it), nil
+	c.DB.EditFields(f, c.Arg(1), it)
+	return nil
 }
 
 // changedFields ends a change to the hash under argument 1: event is what happened, or
 // empty if nothing did.
-func (c *Ctx) changedFields(f *db.Fields, event string) {
+func (c *Ctx) changedFields(f *db.FieldEdit, event string) {
 	gone := f.Done()
 	if event == "" {
 		return
@@ -83,7 +84,7 @@ func (c *Ctx) changedFields(f *db.Fields, event string) {
 }
 
 // fitPairs guards what a change would store: pairs are fields, each with its value.
-func (c *Ctx) fitPairs(f *db.Fields, pairs [][]byte) error {
+func (c *Ctx) fitPairs(f *db.FieldEdit, pairs [][]byte) error {
 	if c.Cfg.MaxValueBytes > 0 {
 		for _, b := range pairs {
 			if err := c.fits(int64(len(b))); err != nil {
@@ -108,7 +109,7 @@ func (c *Ctx) fitPairs(f *db.Fields, pairs [][]byte) error {
 
 // setPairs sets fields to the value that follows each, and returns how many are new. at is
 // their deadline, or db.KeepTTL.
-func setPairs(f *db.Fields, pairs [][]byte, at int64) (added int64) {
+func setPairs(f *db.FieldEdit, pairs [][]byte, at int64) (added int64) {
 	f.Expect(len(pairs) / 2)
 	for i := 0; i < len(pairs); i += 2 {
 		if i%(2*table.TouchMax) == 0 {
@@ -144,8 +145,8 @@ func setAll(c *Ctx) (added int64, err error) {
 	if c.Argc()%2 != 0 {
 		return 0, errArity(c.Cmd.FullName)
 	}
-	f, err := c.editFields()
-	if err != nil {
+	var f db.FieldEdit
+	if err := c.editFields(&f); err != nil {
 		return 0, err
 	}
 	pairs := c.Args[2:]
@@ -159,8 +160,8 @@ func setAll(c *Ctx) (added int64, err error) {
 
 // hsetNX replies 1, or 0 if the field existed.
 func hsetNX(c *Ctx) error {
-	f, err := c.editFields()
-	if err != nil {
+	var f db.FieldEdit
+	if err := c.editFields(&f); err != nil {
 		return err
 	}
 	if f.Has(c.Arg(2)) {
@@ -179,8 +180,8 @@ func hsetNX(c *Ctx) error {
 
 // hdel replies how many fields there were to remove.
 func hdel(c *Ctx) error {
-	f, err := c.editFields()
-	if err != nil {
+	var f db.FieldEdit
+	if err := c.editFields(&f); err != nil {
 		return err
 	}
 	n, event := int64(0), ""
@@ -200,8 +201,8 @@ func hincrBy(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	f, err := c.editFields()
-	if err != nil {
+	var f db.FieldEdit
+	if err := c.editFields(&f); err != nil {
 		return err
 	}
 	var n int64
@@ -232,8 +233,8 @@ func hincrByFloat(c *Ctx) error {
 	if by.IsInf() {
 		return ErrIncrFinite
 	}
-	f, err := c.editFields()
-	if err != nil {
+	var f db.FieldEdit
+	if err := c.editFields(&f); err != nil {
 		return err
 	}
 	sum := by
@@ -256,7 +257,7 @@ func hincrByFloat(c *Ctx) error {
 }
 
 // putSum stores a number in the field that argument 2 names.
-func (c *Ctx) putSum(f *db.Fields, text []byte, event string) error {
+func (c *Ctx) putSum(f *db.FieldEdit, text []byte, event string) error {
 	if err := c.fits(int64(len(text))); err != nil {
 		return err
 	}

@@ -16,11 +16,11 @@ import (
 //	large        fields: table  f -> v, deadline       a fieldTable; the tree is there only
 //	             order:  tree   deadline+f             if some field has a deadline
 //
-// Commands see none of this. They get a Fields, a handle by value that lives as long as
-// the command:
+// Commands see none of this. They get a handle that lives as long as the command:
 //
-//	reading   it.Fields()               Len Get Has Deadline Each Scan Sample Draw
-//	writing   d.EditFields(key, it)     Set SetDeadline Delete, any number, then Done
+//	it.Fields()             a Fields, by value: Len Get Has Deadline Each Scan Sample Draw
+//	d.EditFields(&f, ...)   a FieldEdit, which is a Fields and more: Set SetDeadline Delete,
+//	                        any number of times, then Done
 //
 // The bytes of a small hash are searched where they lie. The first change copies them to
 // scratch memory (edit), Done puts what became of them back (store), so nothing is
@@ -32,24 +32,13 @@ import (
 // Costs: a small hash is O(n) with n bounded by the limits; a large one O(1) a field, and
 // O(log n) for one with a deadline. Len is O(1), with deadlines O(log n).
 
-// Fields is the hash under one key, for one command. Use Item.Fields or DB.EditFields.
+// Fields is the hash under one key, for one command. Use Item.Fields.
 type Fields struct {
 	form Encoding
 	pack []byte      // of the packed forms; borrowed from the value, or scratch
 	tab  *fieldTable // of the large form
-
-	d   *DB
-	now int64 // fields with a deadline up to now do not exist
-
-	// For writing.
-	key     []byte
-	it      Item
-	timed   *timedPack // what pack belongs to, in the form with deadlines
-	begun   bool
-	rooted  bool // timed or tab is new: it is not what the item holds
-	was     int  // memory of the root before, bytes
-	expired int  // fields removed because they were past their deadline
-	lateMs  int64
+	d    *DB
+	now  int64 // fields with a deadline up to now do not exist
 }
 
 // Fields is the hash for reading. A missing item is an empty hash.
@@ -68,17 +57,6 @@ func (it Item) Fields() Fields {
 		f.pack = it.root().(*timedPack).data
 	default:
 		f.tab = it.root().(*fieldTable)
-	}
-	return f
-}
-
-// EditFields is the hash for writing; a missing item is an empty one. Whatever has been
-// done must be followed by Done, before anything else happens to the database.
-func (d *DB) EditFields(key []byte, it Item) Fields {
-	f := it.Fields()
-	f.d, f.key, f.it, f.now = d, key, it, d.k.now
-	if d.k.Frozen || d.k.Paused {
-		f.now = 0 // fields stay until they are told to go
 	}
 	return f
 }

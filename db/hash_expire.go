@@ -52,7 +52,8 @@ func (d *DB) reclaim(h uint64, key []byte, r table.Ref) (all bool) {
 	}
 	quiet := d.k.NoTouch
 	d.k.NoTouch = true // this is no access
-	f := d.EditFields(key, Item{r, d})
+	var f FieldEdit
+	d.EditFields(&f, key, Item{r, d})
 	f.begin()
 	if f.form == Large {
 		f.noteExpired(f.tab.dropDue(f.now, left))
@@ -70,7 +71,7 @@ func (d *DB) reclaim(h uint64, key []byte, r table.Ref) (all bool) {
 
 // noteExpired counts fields that are removed because of their deadlines, the earliest of
 // which was missed by lateMs.
-func (f *Fields) noteExpired(n int, lateMs int64) {
+func (f *FieldEdit) noteExpired(n int, lateMs int64) {
 	f.expired += n
 	f.lateMs = max(f.lateMs, lateMs)
 }

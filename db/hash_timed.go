@@ -77,7 +77,7 @@ func dueIn(p []byte, now int64) (n, end int) {
 }
 
 // setTimed is Set for a pack of triples.
-func (f *Fields) setTimed(field, val []byte, at int64) (added bool) {
+func (f *FieldEdit) setTimed(field, val []byte, at int64) (added bool) {
 	pos := f.find(field)
 	was := int64(0)
 	if pos >= 0 {
@@ -103,7 +103,7 @@ func (f *Fields) setTimed(field, val []byte, at int64) (added bool) {
 
 // placeFor is where a triple with this deadline is to stand: behind those that are not
 // later.
-func (f *Fields) placeFor(at int64) int {
+func (f *FieldEdit) placeFor(at int64) int {
 	if at == 0 {
 		return len(f.pack)
 	}
@@ -115,7 +115,7 @@ func (f *Fields) placeFor(at int64) int {
 const emptyPack = 2
 
 // dropDue removes the fields that are past their deadline.
-func (f *Fields) dropDue() {
+func (f *FieldEdit) dropDue() {
 	n, _ := dueIn(f.pack, f.now)
 	if n == 0 {
 		return

@@ -9,8 +9,33 @@ import (
 // deadline as far as that is cheap; the change may turn the form into the next larger one
 // on the way; Done puts back whatever form it has become.
 
+// FieldEdit is the hash under one key for changing. It is for one command; use
+// DB.EditFields.
+type FieldEdit struct {
+	Fields
+	key     []byte
+	it      Item
+	timed   *timedPack // what pack belongs to, in the form with deadlines
+	begun   bool
+	rooted  bool // timed or tab is new: it is not what the item holds
+	was     int  // memory of the root before, bytes
+	expired int  // fields removed because they were past their deadline
+	lateMs  int64
+}
+
+// EditFields makes f, which is new, the hash for changing; a missing item is an empty one.
+// Whatever has been done must be followed by Done, before anything else happens to the
+// database.
+func (d *DB) EditFields(f *FieldEdit, key []byte, it Item) {
+	f.Fields, f.key, f.it = it.Fields(), key, it
+	f.d, f.now = d, d.k.now
+	if d.k.Frozen || d.k.Paused {
+		f.now = 0 // fields stay until they are told to go
+	}
+}
+
 // begin makes the hash writable.
-func (f *Fields) begin() {
+func (f *FieldEdit) begin() {
 	if f.begun {
 		return
 	}
@@ -32,7 +57,7 @@ func (f *Fields) begin() {
 
 // Expect tells that n fields are about to be set: a small hash becomes large at once if
 // they alone are too many for it.
-func (f *Fields) Expect(n int) {
+func (f *FieldEdit) Expect(n int) {
 	if f.form != Large && int64(n) > f.d.k.Limits.HashEntries {
 		f.begin()
 		f.enlarge()
@@ -41,7 +66,7 @@ func (f *Fields) Expect(n int) {
 
 // Set stores val under field and tells whether the field is new. at is its deadline, Unix
 // milliseconds, 0 for none, or KeepTTL.
-func (f *Fields) Set(field, val []byte, at int64) (added bool) {
+func (f *FieldEdit) Set(field, val []byte, at int64) (added bool) {
 	f.begin()
 	limits := &f.d.k.Limits
 	if f.form != Large && (int64(len(field)) > limits.HashValue || int64(len(val)) > limits.HashValue) {
@@ -74,7 +99,7 @@ func (f *Fields) Set(field, val []byte, at int64) (added bool) {
 }
 
 // SetDeadline gives a field, which exists, another deadline, or none if at is 0.
-func (f *Fields) SetDeadline(field []byte, at int64) {
+func (f *FieldEdit) SetDeadline(field []byte, at int64) {
 	f.begin()
 	if f.form == Packed && at != 0 {
 		f.addDeadlines()
@@ -91,7 +116,7 @@ func (f *Fields) SetDeadline(field []byte, at int64) {
 }
 
 // Delete removes a field and tells whether it existed.
-func (f *Fields) Delete(field []byte) bool {
+func (f *FieldEdit) Delete(field []byte) bool {
 	if !f.Has(field) {
 		return false
 	}
@@ -106,7 +131,7 @@ func (f *Fields) Delete(field []byte) bool {
 
 // Done keeps what has been done, and tells whether no field is left, so that the key is
 // gone. It counts as one access, whether anything was changed or not.
-func (f *Fields) Done() (gone bool) {
+func (f *FieldEdit) Done() (gone bool) {
 	d := f.d
 	switch {
 	case !f.begun:
@@ -131,7 +156,7 @@ func (f *Fields) Done() (gone bool) {
 }
 
 // empty tells whether no field is left, not even one past its deadline.
-func (f *Fields) empty() bool {
+func (f *FieldEdit) empty() bool {
 	if f.form == Large {
 		return f.tab.fields.Len() == 0
 	}
@@ -139,7 +164,7 @@ func (f *Fields) empty() bool {
 }
 
 // keepRoot is Done for the forms that have a root.
-func (f *Fields) keepRoot() {
+func (f *FieldEdit) keepRoot() {
 	d := f.d
 	o := table.Object(f.tab)
 	if f.form == PackedTimed {
@@ -152,11 +177,13 @@ func (f *Fields) keepRoot() {
 	}
 	d.resized(o.MemBytes() - f.was)
 	d.touch(f.it.ref)
-	d.t.Retimed(f.it.ref)
+	if f.form == PackedTimed || f.tab.order != nil || f.it.ref.Timed() {
+		d.t.Retimed(f.it.ref)
+	}
 }
 
 // addDeadlines changes the form from packed to packed with deadlines.
-func (f *Fields) addDeadlines() {
+func (f *FieldEdit) addDeadlines() {
 	p := f.pack
 	triples := append(make([]byte, 0, len(p)+len(p)/4+16), 0, 0)
 	var tmp [20]byte
@@ -171,7 +198,7 @@ func (f *Fields) addDeadlines() {
 }
 
 // enlarge changes the form to large.
-func (f *Fields) enlarge() {
+func (f *FieldEdit) enlarge() {
 	tab := newFieldTable(f.d.k)
 	var room [2][20]byte
 	f.eachPacked(func(field, val listpack.Value, at int64) bool {

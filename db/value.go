@@ -155,15 +155,15 @@ func (d *DB) storeRoot(key []byte, it Item, t Type, enc Encoding, o table.Object
 // keep puts e under key, with the deadline and the access history of what was there. The
 // look-up for writing has noted the access.
 func (d *DB) keep(key []byte, it Item, e table.Entry) Item {
-	h := d.k.Hash(key)
 	if !it.OK() {
 		e.Access = d.k.Access.fresh()
-		d.t.Put(h, key, e)
-		return Item{d.t.Find(h, key), d}
+		return Item{d.t.Put(d.k.Hash(key), key, e), d}
 	}
 	e.Deadline, e.Access = it.ref.Deadline(), it.ref.Access()
-	d.t.Update(it.ref, key, e)
-	return Item{d.t.Find(h, key), d}
+	if !d.k.NoTouch {
+		e.Access = d.k.Access.note(e.Access)
+	}
+	return Item{d.t.Update(it.ref, key, e), d}
 }
 
 // ownRoot returns the root of a large value for writing: a copy has taken its place if a

@@ -20,39 +20,42 @@ type Entry struct {
 // MaxInline is the longest run of bytes that is stored without an Object, bytes.
 const MaxInline = maxInline
 
-// Put stores e under key, whose hash is h, in place of what was there. Bytes and key
-// must not point into this table.
-func (t *Table) Put(h uint64, key []byte, e Entry) {
+// Put stores e under key, whose hash is h, in place of what was there, and returns the
+// entry. Bytes and key must not point into this table.
+func (t *Table) Put(h uint64, key []byte, e Entry) Ref {
 	assert.That(len(e.Bytes) <= maxInline, "table: a long value must be an object")
 	for {
 		p := t.own(h)
 		if i := p.find(h, key); i >= 0 {
 			t.replace(p, i, h, key, e)
-			return
+			return Ref{p, h, i}
 		}
 		if p.count < pageSlots {
-			t.insert(p, h, key, e)
-			return
+			return Ref{p, h, t.insert(p, h, key, e)}
 		}
 		t.split(h)
 	}
 }
 
 // Update is Put for an entry that Find has just found under this key: it saves finding it
-// again.
-func (t *Table) Update(r Ref, key []byte, e Entry) {
+// again. It returns the entry, which may be in another page now.
+func (t *Table) Update(r Ref, key []byte, e Entry) Ref {
 	assert.That(len(e.Bytes) <= maxInline, "table: a long value must be an object")
 	if assert.Deep {
 		assert.That(t.page(r.hash).find(r.hash, key) == r.slot, "table: update of an entry that is elsewhere by now")
 	}
-	t.replace(t.own(r.hash), r.slot, r.hash, key, e)
+	r.p = t.own(r.hash)
+	t.replace(r.p, r.slot, r.hash, key, e)
+	return r
 }
 
-// insert adds an entry that is not there to a page that has room.
-func (t *Table) insert(p *page, h uint64, key []byte, e Entry) {
-	t.write(p, p.free(groupOf(h)), h, key, e)
+// insert adds an entry that is not there to a page that has room, and returns its slot.
+func (t *Table) insert(p *page, h uint64, key []byte, e Entry) int {
+	i := p.free(groupOf(h))
+	t.write(p, i, h, key, e)
 	t.count++
 	p.count++
+	return i
 }
 
 // write appends an entry, makes slot i lead to it, and asks for a visit if it has
