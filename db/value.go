@@ -160,9 +160,6 @@ func (d *DB) keep(key []byte, it Item, e table.Entry) Item {
 		return Item{d.t.Put(d.k.Hash(key), key, e), d}
 	}
 	e.Deadline, e.Access = it.ref.Deadline(), it.ref.Access()
-	if !d.k.NoTouch {
-		e.Access = d.k.Access.note(e.Access)
-	}
 	return Item{d.t.Update(it.ref, key, e), d}
 }
 
