@@ -498,3 +498,64 @@ func TestHashAccess(t *testing.T) {
 		}
 	}
 }
+
+// TestHashViewRace: a view of hashes is read by another goroutine while all of them change,
+// expire and go.
+func TestHashViewRace(t *testing.T) {
+	k, r := newTest(7)
+	k.Limits.HashEntries = 16
+	d := k.DB(0)
+	edit := func() {
+		key := fmt.Appendf(nil, "h%d", r.IntN(40))
+		var f FieldEdit
+		d.EditFields(&f, key, d.Peek(key))
+		for range 1 + r.IntN(4) {
+			name := fmt.Appendf(nil, "f%d", r.IntN(len(key)*12*(1+int(key[1]-'0'))))
+			at := int64(0)
+			if r.IntN(3) == 0 {
+				at = k.Now() + 1 + int64(r.IntN(400))
+			}
+			switch r.IntN(4) {
+			case 0:
+				f.Delete(name)
+			default:
+				f.Set(name, bytes.Repeat([]byte("v"), r.IntN(300)), at)
+			}
+		}
+		f.Done()
+	}
+	for range 3000 {
+		edit()
+	}
+	for range 8 {
+		v := d.View()
+		done := make(chan [2]int)
+		walk := func() (sum [2]int) {
+			v.Each(func(it Item) bool {
+				f := it.Fields()
+				n := f.Len()
+				f.Each(func(field, val listpack.Value, at int64) bool {
+					sum[0] += field.Len() + val.Len() + int(at)
+					n--
+					return true
+				})
+				sum[1] += n
+				return true
+			})
+			return sum
+		}
+		want := walk()
+		go func() { done <- walk() }()
+		for i := range 2000 {
+			edit()
+			if i%50 == 0 {
+				k.SetNow(k.Now() + 5)
+				k.Expire(1)
+			}
+		}
+		if got := <-done; got != want || want[1] != 0 {
+			t.Fatalf("a view shows %v, then %v", want, got)
+		}
+		v.Release()
+	}
+}
