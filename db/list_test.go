@@ -22,6 +22,11 @@ func (m lists) clone() lists {
 	return c
 }
 
+func edit(d *DB, key []byte, it Item) (e ElementsEdit) {
+	e.Begin(d, key, it)
+	return e
+}
+
 // holds compares a list with what it should be, read one way.
 func holds(t *testing.T, e Elements, want [][]byte) {
 	t.Helper()
@@ -88,7 +93,7 @@ func (p *lplayer) step() {
 	if it.OK() != (n > 0) {
 		p.t.Fatalf("%s exists: %t, with %d elements", key, it.OK(), n)
 	}
-	e := p.d.EditElements(key, it)
+	e := edit(p.d, key, it)
 	switch op := p.byte() % 16; {
 	case op < 4 || n == 0:
 		left := op&1 == 0
@@ -267,16 +272,16 @@ func TestListAllocs(t *testing.T) {
 	for _, n := range []int{5, 50, 300, 20000} {
 		key, val := fmt.Appendf(nil, "list:%d", n), []byte("an element")
 		for range n {
-			e := d.EditElements(key, d.Peek(key))
+			e := edit(d, key, d.Peek(key))
 			e.Push(true, val)
 			e.Done()
 		}
 		if allocs := testing.AllocsPerRun(2000, func() {
-			e := d.EditElements(key, d.Peek(key))
+			e := edit(d, key, d.Peek(key))
 			e.Expect(1, len(val))
 			e.Push(false, val)
 			e.Done()
-			e = d.EditElements(key, d.Peek(key))
+			e = edit(d, key, d.Peek(key))
 			e.Trim(true, 1)
 			e.Done()
 		}); allocs > 0.1 {
@@ -291,7 +296,7 @@ func BenchmarkListPush(b *testing.B) {
 	d := k.DB(0)
 	key, val := []byte("mylist"), []byte("xxx")
 	for b.Loop() {
-		e := d.EditElements(key, d.Peek(key))
+		e := edit(d, key, d.Peek(key))
 		e.Expect(1, len(val))
 		e.Push(true, val)
 		e.Done()
@@ -307,7 +312,7 @@ func BenchmarkListGrow(b *testing.B) {
 				k, _ := newTest(1)
 				d := k.DB(0)
 				key, val := []byte("mylist"), []byte("an element")
-				e := d.EditElements(key, Item{})
+				e := edit(d, key, Item{})
 				e.grow(0)
 				if form == "large" {
 					e.enlarge()
@@ -322,7 +327,7 @@ func BenchmarkListGrow(b *testing.B) {
 				e.Done()
 				b.ReportMetric(float64(d.Peek(key).MemBytes()), "bytes")
 				for b.Loop() {
-					e := d.EditElements(key, d.Peek(key))
+					e := edit(d, key, d.Peek(key))
 					e.begin()
 					if e.long == nil {
 						e.pack = listpack.Delete(e.pack, len(e.pack)-12, 1)
