@@ -64,7 +64,7 @@ func (c *Ctx) fieldTime(i int) (at int64, ok bool, err error) {
 
 // hgetEX replies the values, nil for a missing field.
 func hgetEX(c *Ctx) error {
-	it, err := c.typed(1, db.Hash)
+	it, err := ofType(c.DB.Look(c.Arg(1)), db.Hash) // Done counts as the access
 	if err != nil {
 		return err
 	}
@@ -84,10 +84,6 @@ func hgetEX(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	if !timed && !persist {
-		f := it.Fields()
-		return c.values(&f, names)
-	}
 	var f db.FieldEdit
 	c.DB.EditFields(&f, c.Arg(1), it)
 	if err := c.fitValues(&f, names); err != nil {
@@ -97,13 +93,12 @@ func hgetEX(c *Ctx) error {
 	event := ""
 	for _, name := range names {
 		c.field(&f.Fields, name)
-		was, ok := f.Deadline(name)
-		switch {
-		case !ok || persist && was == 0:
-		case persist:
+		switch was, ok := f.Deadline(name); {
+		case !ok:
+		case persist && was != 0:
 			f.SetDeadline(name, 0)
 			event = "hpersist"
-		default:
+		case timed:
 			if event = "hexpire"; c.setFieldDeadline(&f, name, at, 0) == fieldRemoved {
 				event = "hdel"
 			}
@@ -120,10 +115,13 @@ func (c *Ctx) fitValues(f *db.FieldEdit, names [][]byte) error {
 	if limit == 0 {
 		return nil
 	}
+	var w resp.Writer
 	n := int64(0)
 	for _, name := range names {
 		v, _ := f.Get(name)
-		if n += int64(v.Len()); n > limit {
+		w.B = w.B[:0]
+		w.Int(int64(v.Len())) // as long as the head of a bulk string
+		if n += int64(len(w.B) + v.Len() + 2); n > limit {
 			return ErrReplyLimit
 		}
 	}
@@ -246,16 +244,14 @@ func (s *fieldSetting) holds(f *db.FieldEdit) bool {
 
 // hgetDel replies the values, nil for a missing field.
 func hgetDel(c *Ctx) error {
-	it, err := c.typed(1, db.Hash)
-	if err != nil {
+	var f db.FieldEdit
+	if err := c.editFields(&f); err != nil {
 		return err
 	}
 	names, err := c.fieldList(2, ErrFieldsCount)
 	if err != nil {
 		return err
 	}
-	var f db.FieldEdit
-	c.DB.EditFields(&f, c.Arg(1), it)
 	if err := c.fitValues(&f, names); err != nil {
 		return err
 	}
