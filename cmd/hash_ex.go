@@ -62,10 +62,20 @@ func (c *Ctx) fieldTime(i int) (at int64, ok bool, err error) {
 	return at, true, err
 }
 
+// lookFields is editFields for a command that also reads: a hit or a miss.
+func (c *Ctx) lookFields(f *db.FieldEdit) error {
+	it, err := ofType(c.DB.Look(c.Arg(1)), db.Hash)
+	if err != nil {
+		return err
+	}
+	c.DB.EditFields(f, c.Arg(1), it)
+	return nil
+}
+
 // hgetEX replies the values, nil for a missing field.
 func hgetEX(c *Ctx) error {
-	it, err := ofType(c.DB.Look(c.Arg(1)), db.Hash) // Done counts as the access
-	if err != nil {
+	var f db.FieldEdit
+	if err := c.lookFields(&f); err != nil {
 		return err
 	}
 	list := 2
@@ -84,8 +94,10 @@ func hgetEX(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	var f db.FieldEdit
-	c.DB.EditFields(&f, c.Arg(1), it)
+	if !timed && !persist {
+		f.Done()
+		return c.values(&f.Fields, names)
+	}
 	if err := c.fitValues(&f, names); err != nil {
 		return err
 	}
@@ -93,12 +105,13 @@ func hgetEX(c *Ctx) error {
 	event := ""
 	for _, name := range names {
 		c.field(&f.Fields, name)
-		switch was, ok := f.Deadline(name); {
-		case !ok:
-		case persist && was != 0:
+		was, ok := f.Deadline(name)
+		switch {
+		case !ok || persist && was == 0:
+		case persist:
 			f.SetDeadline(name, 0)
 			event = "hpersist"
-		case timed:
+		default:
 			if event = "hexpire"; c.setFieldDeadline(&f, name, at, 0) == fieldRemoved {
 				event = "hdel"
 			}
@@ -245,7 +258,7 @@ func (s *fieldSetting) holds(f *db.FieldEdit) bool {
 // hgetDel replies the values, nil for a missing field.
 func hgetDel(c *Ctx) error {
 	var f db.FieldEdit
-	if err := c.editFields(&f); err != nil {
+	if err := c.lookFields(&f); err != nil {
 		return err
 	}
 	names, err := c.fieldList(2, ErrFieldsCount)

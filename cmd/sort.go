@@ -445,7 +445,8 @@ func (c *Ctx) storeSorted(q *sortQuery, part []sortable, s *sortScratch) error {
 	was := c.DB.Delete(q.dst)
 	switch {
 	case n > 0:
-		e := c.DB.EditElements(q.dst, db.Item{})
+		var e db.ElementsEdit
+		e.Begin(c.DB, q.dst, db.Item{})
 		for i := range part {
 			e.Push(false, s.elem(&part[i]))
 		}

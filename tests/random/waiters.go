@@ -222,7 +222,23 @@ func blocking() Family {
 			return out
 		}
 	}
+	read := func(g *Gen) []string {
+		out := []string{"BLOCK", "0", "STREAMS"}
+		if g.OneIn(3) {
+			return append(out, "w0", "w1", "$", "$") // not one twice, which Redis 7.0 replies once
+		}
+		return append(out, g.log(), g.Of("$", "1", "1-5"))
+	}
 	return Family{"blocking", []Command{
+		waits("XREAD", 4, read),
+		{Name: "XREADGROUP", Weight: 6, Args: func(g *Gen) []string {
+			return []string{"GROUP", g.Of("g", "h"), g.Of("ann", "bob"), "BLOCK", "0", "COUNT", "1", "STREAMS", g.log(), ">"}
+		}, Same: Failing, Waits: true, Whole: true},
+		{Name: "XGROUP", Weight: 4, Args: func(g *Gen) []string { return []string{"CREATE", g.log(), g.Of("g", "h"), "$", "MKSTREAM"} }, Whole: true},
+		{Name: "XGROUP", Weight: 1, Args: func(g *Gen) []string { return []string{"DESTROY", g.log(), g.Of("g", "h")} }, Whole: true},
+		{Name: "XADD", Weight: 12, Args: func(g *Gen) []string { return []string{g.log(), "1-*", "f", g.Value()} }, Whole: true},
+		{Name: "DEL", Weight: 1, Args: func(g *Gen) []string { return []string{g.log()} }, Whole: true},
+		{Name: "RENAME", Weight: 1, Args: func(g *Gen) []string { return []string{g.log(), g.log()} }, Whole: true},
 		waits("BLPOP", 4, pop), waits("BRPOP", 4, pop), waits("BLMPOP", 4, most(end)),
 		waits("BLMOVE", 6, func(g *Gen) []string { return []string{g.Chained(), g.next(), end(g), end(g), "0"} }),
 		waits("BRPOPLPUSH", 3, func(g *Gen) []string { return []string{g.Chained(), g.next(), "0"} }),
@@ -246,6 +262,9 @@ func blocking() Family {
 func (g *Gen) several() []string {
 	return g.Keys(3, func() string { return "m" + strconv.Itoa(g.r.IntN(4)) })
 }
+
+// log is a key under which only streams are stored.
+func (g *Gen) log() string { return "w" + strconv.Itoa(g.r.IntN(3)) }
 
 // Chained is a key that chains may lead to, or may begin at.
 func (g *Gen) Chained() string {
