@@ -148,6 +148,11 @@ func keys(i, last, step int, f KeyFlags) KeySpec {
 	return KeySpec{Flags: f, Begin: Begin{Index: i}, Find: Find{Last: last, Step: step}}
 }
 
+// numKeys are keys whose number stands at argument i, in front of them.
+func numKeys(i int, f KeyFlags) KeySpec {
+	return KeySpec{Flags: f, Begin: Begin{Index: i}, Find: Find{KeyNum: true, First: 1, Step: 1}}
+}
+
 // Table is all commands.
 type Table struct {
 	byName  map[string]*Command
@@ -157,9 +162,20 @@ type Table struct {
 
 // families lists the functions that declare commands, one a file.
 func families() [][]*Command {
-	return [][]*Command{stringCommands(), stringSetCommands(), counterCommands(), lcsCommands(), bitmapCommands(), bitfieldCommands(), hyperloglogCommands(), connectionCommands(), genericCommands(), expireCommands(), scanCommands(), objectCommands(), authCommands(), clientCommands(), monitorCommands(), hashCommands(), hashWriteCommands(), hashExpireCommands(), hashExCommands(), clusterCommands(), commandCommands(),
-		infoCommands(), configCommands(), memoryCommands(), slowLogCommands(), latencyCommands(), lolwutCommands(), debugCommands(), adminCommands(),
-		streamCommands(), streamRangeCommands(), streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands()}
+	return [][]*Command{
+		stringCommands(), stringSetCommands(), counterCommands(), lcsCommands(),
+		bitmapCommands(), bitfieldCommands(), hyperloglogCommands(), connectionCommands(),
+		genericCommands(), expireCommands(), scanCommands(), objectCommands(),
+		authCommands(), clientCommands(), monitorCommands(), hashCommands(),
+		hashWriteCommands(), hashExpireCommands(), hashExCommands(), setsCommands(),
+		setsAlgebraCommands(), clusterCommands(), commandCommands(), infoCommands(),
+		configCommands(), memoryCommands(), slowLogCommands(), latencyCommands(),
+		lolwutCommands(), debugCommands(), adminCommands(), listCommands(),
+		listWriteCommands(), listMoveCommands(), streamCommands(), streamRangeCommands(),
+		streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands(),
+		zsetCommands(), zsetRangeCommands(), zsetPopCommands(), zsetAlgebraCommands(),
+		geoCommands(), sortCommands(),
+	}
 }
 
 // NewTable builds the table of all commands. Declarations that contradict each other

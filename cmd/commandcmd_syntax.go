@@ -171,6 +171,8 @@ type syntax struct {
 	full  string
 	specs []KeySpec
 	keys  int // so many key specs have got their argument
+
+	groups int // so many choices and blocks have a name that is this command's own
 }
 
 // arguments are the command's arguments as a tree.
@@ -259,6 +261,9 @@ func (s *syntax) leaf(p *part) argument {
 		if n := s.lowerTokens[p.word]; n != "" {
 			a.name = n
 		}
+		if s.shouted[p.word] {
+			a.token = strings.ToUpper(p.word)
+		}
 		if p.word == `""` {
 			a.token = ""
 		}
@@ -316,8 +321,9 @@ func (s *syntax) groupName(a *argument, sep string) string {
 	if a.token != "" {
 		sig = a.token
 	}
-	if n := s.groupNames[s.full+" "+sig]; n != "" {
-		return n
+	if n := strings.Fields(s.groupNames[s.full+" "+sig]); len(n) > 0 {
+		s.groups++
+		return n[min(s.groups, len(n))-1]
 	}
 	if n := s.groupNames[sig]; n != "" {
 		return n

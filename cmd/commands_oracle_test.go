@@ -79,12 +79,22 @@ func withoutNotes(v script.Value) script.Value {
 // changedInfo lists where 7.2 describes a command otherwise than the 7.0 that the oracle
 // may be: command and field, and the reason. Fields are those of COMMAND INFO.
 func changedInfo() map[string]string {
+	const waits = "7.2 lets scripts call what waits"
 	return map[string]string{
+		"blpop flags":                   waits,
+		"brpop flags":                   waits,
+		"blmove flags":                  waits,
+		"brpoplpush flags":              waits,
+		"bzpopmin flags":                waits,
+		"bzpopmax flags":                waits,
+		"zrank arity":                   "7.2 added WITHSCORE",
+		"zrevrank arity":                "as zrank",
 		"command|getkeys arity":         "7.2 takes commands without arguments",
 		"command|getkeysandflags arity": "as getkeys",
 		"client|setname tips":           "new in 7.2",
 		"randomkey tips":                "7.2 added how replies are put together",
 		"scan tips":                     "as randomkey",
+		"sinterstore keys":              "7.2 says that what was there is overwritten, as of its sisters",
 	}
 }
 
@@ -198,6 +208,8 @@ func renamed() map[string]string {
 		"key-value": "data", "field-value": "data", "parameter-value": "data", "start-slot-end-slot": "range", "hard-soft": "reset-type",
 		"encoding-offset": "get-block", "encoding-offset-value": "set-block", "encoding-offset-increment": "incrby-block",
 		"wrap-sat-fail": "overflow-block", "timeout-error": "unblock-type",
+		"count": "count-block", "longitude-latitude": "fromlonlat", "longitude-latitude-member": "data",
+		"score-member": "data",
 	}
 }
 
@@ -222,6 +234,10 @@ func changedDocs() map[string]string {
 		"command|getkeys arguments":         untold,
 		"command|getkeysandflags arguments": untold,
 		"config|get arguments":              wrapped,
+		"geohash arguments":                 "since 7.2 without members, too",
+		"geopos arguments":                  "as geohash",
+		"georadius arguments":               "7.2 has a choice of what to store",
+		"georadiusbymember arguments":       "as georadius",
 		"module|loadex arguments":           wrapped,
 		"quit deprecated_since":             deprecated,
 		"quit doc_flags":                    deprecated,
@@ -238,6 +254,13 @@ func changedDocs() map[string]string {
 		"hscan arguments":                   "NOVALUES came later",
 		"lcs arguments":                     "7.2 tells MINMATCHLEN's value from LEN",
 		"pfmerge arguments":                 "since 7.2 without sources, too",
+		"sort arguments":                    "7.2 tells BY's pattern from GET's",
+		"sort_ro arguments":                 "as sort",
+		"zrank arguments":                   "7.2 added WITHSCORE",
+		"zrank history":                     "as its arguments",
+		"zrevrank arguments":                "7.2 added WITHSCORE",
+		"zrevrank history":                  "as its arguments",
+		"zscan arguments":                   "NOSCORES came later",
 		"shutdown arguments":                "the notation tells that ABORT stands alone",
 	}
 }

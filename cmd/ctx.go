@@ -193,6 +193,19 @@ func (o *Opts) Int() int64 {
 	return n
 }
 
+// AtLeast is Value as an integer that is not below lo; what is not fails with err.
+func (o *Opts) AtLeast(lo int64, err error) int64 {
+	b := o.Value()
+	if o.Err != nil {
+		return 0
+	}
+	n, ok := resp.ParseInt(b)
+	if !ok || n < lo {
+		o.Fail(err)
+	}
+	return n
+}
+
 // DB is Value as the number of a database.
 func (o *Opts) DB(k *db.Keyspace) *db.DB {
 	b := o.Value()

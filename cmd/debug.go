@@ -182,8 +182,8 @@ func debugObject(c *Ctx) error {
 		return ErrNoKey
 	}
 	b := it.Bytes()
-	c.Out.Status(fmt.Sprintf("Value at:%p refcount:%d encoding:%s serializedlength:%d lru:%d lru_seconds_idle:%d",
-		b, c.refCount(it), it.Encoding(), serializedLen(b, it.Encoding() == "int"), it.Access(), it.IdleMs()/1000))
+	c.Out.Status(fmt.Sprintf("Value at:%p refcount:%d encoding:%s serializedlength:%d lru:%d lru_seconds_idle:%d%s",
+		b, c.refCount(it), it.Encoding(), serializedLen(b, it.Encoding() == "int"), it.Access(), it.IdleMs()/1000, c.quickNodes(it)))
 	return nil
 }
 

@@ -59,8 +59,16 @@ func (d *dataDigest) value(it db.Item) {
 	switch it.Type() {
 	case db.String:
 		d.mix(it.Bytes())
+	case db.Stream:
+		d.stream(it.Stream())
+	case db.List:
+		d.list(it.Elements())
 	case db.Hash:
 		d.hash(it.Fields())
+	case db.Set:
+		d.set(it.Members())
+	case db.ZSet:
+		d.zset(it.Scores())
 	default:
 		assert.That(false, "cmd: digest of an unknown type")
 	}

@@ -2,9 +2,11 @@ package cmd
 
 import (
 	"bytes"
+	"fmt"
 	"strconv"
 	"strings"
 
+	"redust/db/geo"
 	"redust/resp"
 )
 
@@ -37,10 +39,18 @@ const (
 	ErrHashNotFloat resp.Error = "ERR hash value is not a float"
 	ErrIncrFinite   resp.Error = "ERR value is NaN or Infinity"
 	ErrNoFields     resp.Error = "ERR Mandatory argument FIELDS is missing or not at the right position"
+	ErrIndex        resp.Error = "ERR index out of range"
+	ErrRankZero     resp.Error = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"
+	ErrCountMinus   resp.Error = "ERR COUNT can't be negative"
+	ErrMaxLenMinus  resp.Error = "ERR MAXLEN can't be negative"
+	ErrNumKeys      resp.Error = "ERR numkeys should be greater than 0"
+	ErrCountZero    resp.Error = "ERR count should be greater than 0"
 	ErrFieldsCount  resp.Error = "ERR Number of fields must be a positive integer"
 	ErrFieldsZero   resp.Error = "ERR Parameter `numFields` should be greater than 0"
 	ErrFieldsMatch  resp.Error = "ERR The `numfields` parameter must match the number of arguments"
 	ErrFieldsNumber resp.Error = "ERR invalid number of fields"
+	ErrManyKeys     resp.Error = "ERR Number of keys can't be greater than number of args"
+	ErrSetLimit     resp.Error = "ERR LIMIT can't be negative"
 	ErrExpireMinus  resp.Error = "ERR invalid expire time, must be >= 0"
 	ErrExpireMissed resp.Error = "ERR missing expire time"
 	ErrFieldsTTL    resp.Error = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified"
@@ -60,6 +70,18 @@ const (
 	ErrUnblocked    resp.Error = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
 	ErrUnblockHow   resp.Error = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
 	ErrPauseMode    resp.Error = "ERR CLIENT PAUSE mode must be WRITE or ALL"
+	ErrZAddNXXX     resp.Error = "ERR XX and NX options at the same time are not compatible"
+	ErrZAddGTLT     resp.Error = "ERR GT, LT, and/or NX options at the same time are not compatible"
+	ErrZAddIncr     resp.Error = "ERR INCR option supports a single increment-element pair"
+	ErrScoreNaN     resp.Error = "ERR resulting score is not a number (NaN)"
+	ErrScoreRange   resp.Error = "ERR min or max is not a float"
+	ErrLexRange     resp.Error = "ERR min or max not valid string range item"
+	ErrRangeLimit   resp.Error = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+	ErrRangeScores  resp.Error = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
+	ErrWeight       resp.Error = "ERR weight value is not a float"
+	ErrLimitMinus   resp.Error = "ERR LIMIT can't be negative"
+	ErrCount        resp.Error = "ERR count should be greater than 0"
+	ErrCountLong    resp.Error = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
 	ErrTimeoutFloat resp.Error = "ERR timeout is not a float or out of range"
 	ErrTimeoutInt   resp.Error = "ERR timeout is not an integer or out of range"
 	ErrTimeoutMinus resp.Error = "ERR timeout is negative"
@@ -94,6 +116,18 @@ const (
 	ErrLCSBoth      resp.Error = "ERR If you want both the length and indexes, please just use IDX."
 	ErrLCSLong      resp.Error = "ERR String too long for LCS"
 	ErrLCSMemory    resp.Error = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+	ErrUnit         resp.Error = "ERR unsupported unit provided. please use M, KM, FT, MI"
+	ErrRadius       resp.Error = "ERR need numeric radius"
+	ErrRadiusMinus  resp.Error = "ERR radius cannot be negative"
+	ErrWidth        resp.Error = "ERR need numeric width"
+	ErrHeight       resp.Error = "ERR need numeric height"
+	ErrBoxMinus     resp.Error = "ERR height or width cannot be negative"
+	ErrGeoCount     resp.Error = "ERR COUNT must be > 0"
+	ErrGeoAny       resp.Error = "ERR the ANY argument requires COUNT argument"
+	ErrGeoMember    resp.Error = "ERR could not decode requested zset member"
+	ErrRadiusStore  resp.Error = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
+	ErrSearchStore  resp.Error = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
+	ErrSortScore    resp.Error = "ERR One or more scores can't be converted into double"
 	ErrNotHLL       resp.Error = "WRONGTYPE Key is not a valid HyperLogLog string value."
 	ErrCorruptHLL   resp.Error = "INVALIDOBJ Corrupted HLL object detected"
 	ErrHLLDense     resp.Error = "ERR HLL encoding is not sparse"
@@ -153,6 +187,11 @@ func errIntBetween(lo, hi int64) error {
 
 // errArgument names an argument that a command does not have.
 func errArgument(arg []byte) error { return resp.Error("ERR unknown argument: " + upToNUL(arg)) }
+
+// errNoInputKeys is the error for an operation on no keys at all.
+func errNoInputKeys(c *Command) error {
+	return resp.Error("ERR at least 1 input key is needed for '" + c.FullName + "' command")
+}
 
 // errUnknown names a command that does not exist, with the beginning of its arguments.
 func errUnknown(args [][]byte) error {
@@ -239,6 +278,22 @@ func errUnbalanced(c *Command, id string) error {
 // errClaimOption names an option that XCLAIM does not have.
 func errClaimOption(opt []byte) error {
 	return resp.Error("ERR Unrecognized XCLAIM option '" + upToNUL(opt) + "'")
+}
+
+// errPlace names coordinates that are not on the map.
+func errPlace(p geo.Point) error {
+	text := fmt.Sprintf("ERR invalid longitude,latitude pair %f,%f", p.Lon, p.Lat)
+	return resp.Error(strings.NewReplacer("+Inf", "inf", "-Inf", "-inf").Replace(text))
+}
+
+// errGeoFrom and errGeoBy are the errors for a search without a centre, or a shape; name is
+// the command's as the client wrote it.
+func errGeoFrom(name []byte) error {
+	return resp.Error("ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for " + upToNUL(name))
+}
+
+func errGeoBy(name []byte) error {
+	return resp.Error("ERR exactly one of BYRADIUS and BYBOX can be specified for " + upToNUL(name))
 }
 
 // upToNUL is how much of a client's own words Redis quotes in most of its errors.

@@ -151,7 +151,7 @@ func (c *Ctx) scanPages(cursor uint64, count int64, page func(cursor uint64) (ne
 }
 
 // scanCollection is what SSCAN, HSCAN and ZSCAN have in common: key in argument 1, cursor
-// in 2, options from 3 on; NOVALUES is HSCAN's alone. The command then calls scanPages; a
+// in 2, options from 3 on; NOVALUES is HSCAN's alone, and NOSCORES the same for ZSCAN. The command then calls scanPages; a
 // value that is missing is an empty page, and one that is packed is one page, whatever
 // the cursor.
 type scanCollection struct {
@@ -183,7 +183,7 @@ func (c *Ctx) scanArgs(t db.Type) (s scanCollection, err error) {
 			}
 		case o.Is("MATCH"):
 			s.f.setPattern(o.Value())
-		case t == db.Hash && o.Is("NOVALUES"):
+		case t == db.Hash && o.Is("NOVALUES"), t == db.ZSet && o.Is("NOSCORES"):
 			s.noValues = true
 		default:
 			o.Fail(ErrSyntax)

@@ -99,7 +99,7 @@ type Server struct {
 
 	scratch scratch // of the commands on strings
 	streams streamScratch
-	replID  string  // see replicationID
+	replID  string // see replicationID
 	debug   debugSettings
 
 	pausedUntil int64 // Unix milliseconds; 0: no pause

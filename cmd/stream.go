@@ -145,7 +145,7 @@ func (a *addOptions) newID(s *stream.Stream, nowMs int64) (stream.ID, error) {
 		return next, nil
 	case a.form == idMs && id.Ms == last.Ms:
 		if id = next; id.Ms != last.Ms {
-			return id, ErrIDSmall
+			return id, ErrEntryLarge // Redis's words for a millisecond that is full
 		}
 	}
 	if !last.Less(id) {

@@ -170,7 +170,9 @@ type claim struct {
 	g        stream.Edit
 	consumer *stream.Consumer
 	it       stream.Iter
-	claimed  int // entries
+	dry      bool // only reply
+	claimed  int  // entries
+	off      int  // entries that are gone and were pending
 }
 
 // start finds or makes the consumer.
@@ -178,6 +180,9 @@ func (l *claim) start(c *Ctx, g stream.Edit) {
 	l.g = g
 	l.consumer = c.consumer(c.Arg(1), g, c.Arg(3))
 }
+
+// begin begins to claim, or to rehearse it.
+func (l *claim) begin(dry bool) { l.dry, l.claimed, l.off = dry, 0, 0 }
 
 // take makes an entry that exists, and the iterator is at, the consumer's, and replies it.
 // d is what is known of it as pending.
@@ -192,7 +197,9 @@ func (l *claim) take(c *Ctx, d stream.Delivery, pending bool) {
 	case !l.justID:
 		count++
 	}
-	l.g.Deliver(l.it.ID, l.consumer, l.at, count)
+	if !l.dry {
+		l.g.Deliver(l.it.ID, l.consumer, l.at, count)
+	}
 	if l.justID {
 		replyID(c.Out, l.it.ID)
 	} else {
@@ -201,13 +208,21 @@ func (l *claim) take(c *Ctx, d stream.Delivery, pending bool) {
 	l.claimed++
 }
 
-// done notes what was claimed, and that so many entries were taken off.
-func (l *claim) done(c *Ctx, off int) {
+// drop takes off an entry that does not exist.
+func (l *claim) drop(id stream.ID) {
+	if !l.dry {
+		l.g.Acknowledge(id)
+	}
+	l.off++
+}
+
+// done notes what was claimed.
+func (l *claim) done(c *Ctx) {
 	if l.claimed > 0 {
 		l.g.Activate(l.consumer, c.KS.Now())
 	}
-	if l.claimed+off > 0 {
-		c.ChangedAside(c.DB, c.Arg(1), "", l.claimed+off)
+	if l.claimed+l.off > 0 {
+		c.ChangedAside(c.DB, c.Arg(1), "", l.claimed+l.off)
 	}
 }
 
@@ -243,7 +258,7 @@ func xclaim(c *Ctx) error {
 		}
 		ids = append(ids, id)
 	}
-	c.streams.ids = ids
+	c.streams.ids = reusable(ids)
 	last, err := l.options(c, 5+len(ids))
 	if err != nil {
 		return err
@@ -251,31 +266,43 @@ func xclaim(c *Ctx) error {
 
 	e := c.DB.EditStream(c.Arg(1), it)
 	g, _ := e.Edit(c.Arg(2))
-	moved := g.Last.Less(last)
-	if moved {
-		g.SetLast(last, g.Read)
-	}
 	l.start(c, g)
-	off, mark := 0, c.Out.Mark()
+	err = c.rehearsed(func(dry bool) error {
+		l.begin(dry)
+		return l.byIDs(c, e.Stream, ids)
+	})
+	if err == nil {
+		if g.Last.Less(last) {
+			g.SetLast(last, g.Read)
+			if l.claimed == 0 {
+				l.off++ // a change, too
+			}
+		}
+		l.done(c)
+	}
+	e.Done()
+	return err
+}
+
+// byIDs claims entries by their IDs.
+func (l *claim) byIDs(c *Ctx, s *stream.Stream, ids []stream.ID) error {
+	mark := c.Out.Mark()
 	for _, id := range ids {
-		d, pending := g.Delivery(id)
+		d, pending := l.g.Delivery(id)
 		switch {
-		case !l.it.Find(e.Stream, id):
+		case !l.it.Find(s, id):
 			if pending {
-				g.Acknowledge(id)
-				off++
+				l.drop(id)
 			}
 		case pending && l.minIdleMs > 0 && c.KS.Now()-d.At < l.minIdleMs:
 		case pending || l.force:
 			l.take(c, d, pending)
 		}
+		if c.replyFull(mark) {
+			return ErrReplyLimit
+		}
 	}
 	c.Out.ArrayAt(mark, l.claimed)
-	if moved && l.claimed == 0 {
-		off++
-	}
-	l.done(c, off)
-	e.Done()
 	return nil
 }
 
@@ -321,7 +348,6 @@ func (l *claim) options(c *Ctx, from int) (last stream.ID, err error) {
 // xautoclaim replies the ID at which to go on, 0-0 at the end; the entries that are the
 // consumer's now, or with JUSTID their IDs; and the IDs of those that were taken off.
 func xautoclaim(c *Ctx) error {
-	const looks = 10 // at so many entries for one that is claimed
 	l := claim{retry: -1, at: c.KS.Now()}
 	var ok bool
 	if l.minIdleMs, ok = resp.ParseInt(c.Arg(4)); !ok {
@@ -356,39 +382,56 @@ func xautoclaim(c *Ctx) error {
 	e := c.DB.EditStream(c.Arg(1), it)
 	g, _ := e.Edit(c.Arg(2))
 	l.start(c, g)
+	err = c.rehearsed(func(dry bool) error {
+		l.begin(dry)
+		return l.walk(c, e.Stream, from, count)
+	})
+	if err == nil {
+		l.done(c)
+	}
+	e.Done()
+	return err
+}
+
+// walk claims up to count entries from an ID on; those that are taken off count, too.
+func (l *claim) walk(c *Ctx, s *stream.Stream, from stream.ID, count int64) error {
+	const looks = 10 // at so many entries for one that is claimed
 	off := c.streams.ids[:0]
 	c.Out.Array(3)
 	mark := c.Out.Mark()
 	var p stream.Pendings
-	p.From(g.Group, nil, from)
+	p.From(l.g.Group, nil, from)
 	more := p.Next()
 	for tries := looks * count; more && tries > 0 && count > 0; tries-- {
 		switch {
-		case !l.it.Find(e.Stream, p.ID):
+		case !l.it.Find(s, p.ID):
 			off = append(off, p.ID)
-			g.Acknowledge(p.ID)
+			if l.drop(p.ID); !l.dry {
+				p.From(l.g.Group, nil, p.ID) // that ended the walk
+			}
 			count--
-			p.From(g.Group, nil, p.ID) // the walk ended with that
 		case l.minIdleMs <= 0 || l.at-p.At >= l.minIdleMs:
 			l.take(c, p.Delivery, true)
 			count--
 		}
+		if c.replyFull(mark) {
+			return ErrReplyLimit
+		}
 		more = p.Next()
 	}
 	c.Out.ArrayAt(mark, l.claimed)
+	var next stream.ID
+	if more {
+		next = p.ID
+	}
 	var room [64]byte
 	head := resp.Writer{B: room[:0]}
-	if !more {
-		p.ID = stream.ID{}
-	}
-	replyID(&head, p.ID)
+	replyID(&head, next)
 	insertAt(c.Out, mark, head.B)
 	c.Out.Array(len(off))
 	for _, id := range off {
 		replyID(c.Out, id)
 	}
-	c.streams.ids = off
-	l.done(c, len(off))
-	e.Done()
+	c.streams.ids = reusable(off)
 	return nil
 }

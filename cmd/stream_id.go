@@ -136,6 +136,6 @@ func (c *Ctx) ids(args [][]byte) ([]stream.ID, error) {
 		}
 		out = append(out, id)
 	}
-	c.streams.ids = out
+	c.streams.ids = reusable(out)
 	return out, nil
 }

@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"bytes"
+
 	"redust/acl"
 	"redust/db"
 	"redust/db/stream"
@@ -255,4 +257,23 @@ func infoPending(c *Ctx, g *stream.Group, one *stream.Consumer, count int64) err
 	}
 	c.Out.ArrayAt(mark, int(n))
 	return nil
+}
+
+// stream folds in the entries of a stream, groups aside, as DEBUG DIGEST has them:
+//
+//	for each entry, in order:  d = mix(d, "ms.seq"), then its names and values
+func (d *dataDigest) stream(s *stream.Stream) {
+	var it stream.Iter
+	var tmp [stream.IDLen]byte
+	var digits [20]byte
+	for it.Range(s, stream.ID{}, stream.MaxID()); it.Next(); {
+		id := it.ID.Append(tmp[:0])
+		id[bytes.IndexByte(id, '-')] = '.'
+		d.mix(id)
+		for range it.N {
+			name, value := it.Field()
+			d.mix(name.Text(&digits))
+			d.mix(value.Text(&digits))
+		}
+	}
 }

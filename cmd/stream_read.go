@@ -52,7 +52,8 @@ type readArgs struct {
 	count           int64 // 0: no limit
 	blocks          bool
 	deadlineMs      int64
-	first, n        int // keys are arguments first to first+n-1; the IDs follow
+	first, n        int         // keys are arguments first to first+n-1; the IDs follow
+	ids             []stream.ID // behind which the client wants to read
 }
 
 func (r *readArgs) key(c *Ctx, i int) []byte { return c.Arg(r.first + i) }
@@ -124,7 +125,9 @@ func readStreams(c *Ctx, group bool) error {
 		}
 		items, ids = append(items, it), append(ids, id)
 	}
-	c.streams.items, c.streams.ids = items, ids
+	r.ids = ids
+	c.streams.items, c.streams.ids = reusable(items), reusable(ids)
+	defer clear(items)
 
 	served, mark := 0, c.Out.Mark()
 	for i, it := range items {
@@ -134,7 +137,7 @@ func readStreams(c *Ctx, group bool) error {
 		if group && i > 0 {
 			it = c.DB.Peek(r.key(c, i)) // what was found is stale after a change
 		}
-		ok, err := r.serve(c, i, it, ids[i])
+		ok, err := r.serve(c, i, it)
 		if err != nil {
 			return err
 		}
@@ -189,13 +192,13 @@ func (r *readArgs) behind(c *Ctx, i int, s *stream.Stream) (stream.ID, error) {
 }
 
 // serve replies what stream i, which exists, has for the client; false if it has nothing.
-func (r *readArgs) serve(c *Ctx, i int, it db.Item, behind stream.ID) (bool, error) {
+func (r *readArgs) serve(c *Ctx, i int, it db.Item) (bool, error) {
 	if r.grouped {
-		return r.serveGroup(c, i, it, behind)
+		return r.serveGroup(c, i, it)
 	}
 	s := it.Stream()
 	var entries stream.Iter
-	if !after(&entries, s, behind) {
+	if !after(&entries, s, r.ids[i]) {
 		return false, nil
 	}
 	r.open(c, i)
@@ -235,7 +238,7 @@ func (r *readArgs) reply(c *Ctx, it *stream.Iter) error {
 }
 
 // serveGroup is serve for a consumer, who is made if there is none of the name.
-func (r *readArgs) serveGroup(c *Ctx, i int, it db.Item, behind stream.ID) (bool, error) {
+func (r *readArgs) serveGroup(c *Ctx, i int, it db.Item) (bool, error) {
 	key := r.key(c, i)
 	e := c.DB.EditStream(key, it)
 	g, ok := e.Edit(r.group)
@@ -245,8 +248,8 @@ func (r *readArgs) serveGroup(c *Ctx, i int, it db.Item, behind stream.ID) (bool
 	consumer := c.consumer(key, g, r.consumer)
 	var served bool
 	var err error
-	if behind != stream.MaxID() {
-		served, err = true, r.history(c, i, e.Stream, g, consumer, behind)
+	if r.ids[i] != stream.MaxID() {
+		served, err = true, r.history(c, i, e.Stream, g, consumer)
 	} else {
 		served, err = r.news(c, i, e.Stream, g, consumer)
 	}
@@ -276,68 +279,71 @@ func (r *readArgs) news(c *Ctx, i int, s *stream.Stream, g stream.Edit, consumer
 		return false, nil
 	}
 	r.open(c, i)
-	if c.Cfg.MaxReplyBytes > 0 { // nothing is delivered by a reply that proves too long
-		try, mark := it, c.Out.Mark()
-		if err := r.reply(c, &try); err != nil {
-			return false, err
+	now := c.KS.Now()
+	err := c.rehearsed(func(dry bool) error {
+		if dry {
+			try := it
+			return r.reply(c, &try)
 		}
-		c.Out.Truncate(mark)
-	}
-	n, mark, now := int64(0), c.Out.Mark(), c.KS.Now()
-	for more := true; more; more = n != r.count && it.Next() {
-		g.Advance(it.ID)
-		if !r.noAck {
-			g.Deliver(it.ID, consumer, now, 1)
+		n, mark := int64(0), c.Out.Mark()
+		for more := true; more; more = n != r.count && it.Next() {
+			g.Advance(it.ID)
+			if !r.noAck {
+				g.Deliver(it.ID, consumer, now, 1)
+			}
+			replyEntry(c.Out, &it)
+			n++
 		}
-		replyEntry(c.Out, &it)
-		n++
-	}
-	c.Out.ArrayAt(mark, int(n))
-	if !r.noAck {
+		c.Out.ArrayAt(mark, int(n))
+		return nil
+	})
+	if err == nil && !r.noAck {
 		g.Activate(consumer, now)
 	}
-	return true, nil
+	return true, err
 }
 
-// history replies what is pending at a consumer behind an ID, an empty array if that is
-// nothing. An entry that has been deleted is a pair of its ID and nil.
-func (r *readArgs) history(c *Ctx, i int, s *stream.Stream, g stream.Edit, consumer *stream.Consumer, behind stream.ID) error {
-	r.open(c, i)
-	from, _ := behind.Next()
+// rehearsed runs what changes and replies at once. Where replies are bounded it first runs
+// it dry, so that nothing is changed by a reply that proves too long.
+func (c *Ctx) rehearsed(run func(dry bool) error) error {
 	if c.Cfg.MaxReplyBytes > 0 {
 		mark := c.Out.Mark()
-		if err := r.pending(c, s, g, consumer, from, false); err != nil {
+		if err := run(true); err != nil {
 			return err
 		}
 		c.Out.Truncate(mark)
 	}
-	return r.pending(c, s, g, consumer, from, true)
+	return run(false)
 }
 
-// pending replies what is pending at a consumer from an ID on; note notes that it was
-// delivered again.
-func (r *readArgs) pending(c *Ctx, s *stream.Stream, g stream.Edit, consumer *stream.Consumer, from stream.ID, note bool) error {
-	n, mark, now := int64(0), c.Out.Mark(), c.KS.Now()
-	var p stream.Pendings
-	var it stream.Iter
-	for p.From(g.Group, consumer, from); (r.count == 0 || n < r.count) && p.Next(); n++ {
-		switch {
-		case !it.Find(s, p.ID):
-			c.Out.Array(2)
-			replyID(c.Out, p.ID)
-			c.Out.NullArray()
-		default:
-			replyEntry(c.Out, &it)
-			if note {
-				g.Redeliver(p.ID, now)
+// history replies what is pending at a consumer behind an ID, an empty array if that is
+// nothing. An entry that has been deleted is a pair of its ID and nil.
+func (r *readArgs) history(c *Ctx, i int, s *stream.Stream, g stream.Edit, consumer *stream.Consumer) error {
+	r.open(c, i)
+	from, _ := r.ids[i].Next()
+	return c.rehearsed(func(dry bool) error {
+		n, mark, now := int64(0), c.Out.Mark(), c.KS.Now()
+		var p stream.Pendings
+		var it stream.Iter
+		for p.From(g.Group, consumer, from); (r.count == 0 || n < r.count) && p.Next(); n++ {
+			switch {
+			case !it.Find(s, p.ID):
+				c.Out.Array(2)
+				replyID(c.Out, p.ID)
+				c.Out.NullArray()
+			default:
+				replyEntry(c.Out, &it)
+				if !dry {
+					g.Redeliver(p.ID, now)
+				}
+			}
+			if c.replyFull(mark) {
+				return ErrReplyLimit
 			}
 		}
-		if c.replyFull(mark) {
-			return ErrReplyLimit
-		}
-	}
-	c.Out.ArrayAt(mark, int(n))
-	return nil
+		c.Out.ArrayAt(mark, int(n))
+		return nil
+	})
 }
 
 // wait makes the client wait. When it is served, $ and + are to mean what they mean now.
@@ -351,7 +357,7 @@ func (r *readArgs) wait(c *Ctx) error {
 			if w.Again == nil {
 				w.Again = append([][]byte(nil), c.Args...)
 			}
-			w.Again[r.first+r.n+i] = c.streams.ids[i].Append(nil)
+			w.Again[r.first+r.n+i] = r.ids[i].Append(nil)
 		}
 	}
 	return c.Wait(w)

@@ -126,6 +126,8 @@ type scratch struct {
 	sources [][]byte // of BITOP; emptied, so that no value is held
 	hll     []byte   // a HyperLogLog that may yet grow
 	merged  *hll.Registers
+	geo     geoScratch
+	sort    sortScratch
 }
 
 // reusable returns a scratch buffer, or nothing if one request has made it large.

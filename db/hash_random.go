@@ -67,7 +67,6 @@ func (f *Fields) drawLiving(n int, yield func(field, val listpack.Value) bool) {
 // Sample calls yield for n different fields, each set of n being as likely as any other,
 // until it returns false. There are that many.
 func (f *Fields) Sample(n int, yield func(field, val listpack.Value) bool) {
-	const sparse = 16 // of so many fields one is wanted: then drawing again costs less than a walk
 	left := f.Len()
 	if f.form == Large && n <= left/sparse && !f.tab.scarce(f.now) {
 		f.sampleFew(n, yield)

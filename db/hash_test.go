@@ -1,73 +1,67 @@
 package db
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"redust/db/listpack"
 	"redust/db/table"
 )
 
-// hashTruth is what one hash should hold, and hashDB what a database should.
-type hashTruth map[string]fieldTruth
+// hashModel is a hash as a map of Go.
+type hashModel map[string]modelField
 
-type fieldTruth struct {
+type modelField struct {
 	val string
 	at  int64
 }
 
-type hashKey struct {
-	fields hashTruth
-	at     int64
+// alive are the fields that have not expired.
+func (m hashModel) alive(now int64) hashModel {
+	out := hashModel{}
+	maps.Copy(out, m)
+	maps.DeleteFunc(out, func(_ string, f modelField) bool { return f.at != 0 && f.at <= now })
+	return out
 }
 
-type hashDB map[string]hashKey
-
-// live are the keys that have not expired, with such fields.
-func (m hashDB) live(now int64) hashDB {
-	alive := hashDB{}
-	for key, h := range m {
-		if fields := h.live(now); len(fields) > 0 {
-			alive[key] = hashKey{fields, h.at}
+// readFields is a hash in the form of the model, as its Each shows it.
+func readFields(t *testing.T, f Fields) hashModel {
+	t.Helper()
+	out := hashModel{}
+	f.Each(func(field, val listpack.Value, at int64) bool {
+		name := string(field.Append(nil))
+		if _, again := out[name]; again {
+			t.Fatalf("%q comes twice", name)
 		}
-	}
-	return alive
+		out[name] = modelField{string(val.Append(nil)), at}
+		return true
+	})
+	return out
 }
 
-// live are the fields that have not expired.
-func (h hashKey) live(now int64) hashTruth {
-	if h.at != 0 && h.at <= now {
-		return nil
-	}
-	alive := hashTruth{}
-	for name, f := range h.fields {
-		if f.at == 0 || f.at > now {
-			alive[name] = f
-		}
-	}
-	return alive
-}
-
-// hplayer plays changes to hashes against plain maps.
-type hplayer struct {
+// hashPlayer turns bytes into operations on a few hashes, and on their models.
+type hashPlayer struct {
 	t     *testing.T
 	in    []byte
 	k     *Keyspace
-	dbs   []hashDB
-	views []hview
-	empty int64 // memory of the tables without keys
+	d     *DB
+	now   int64
+	model map[string]hashModel
+	views []hashView
 }
 
-type hview struct {
-	v *View
-	m hashDB
+type hashView struct {
+	v     *View
+	now   int64
+	model map[string]hashModel
 }
 
-func (p *hplayer) byte() int {
+func (p *hashPlayer) byte() int {
 	if len(p.in) == 0 {
 		return 0
 	}
@@ -76,487 +70,534 @@ func (p *hplayer) byte() int {
 	return int(b)
 }
 
-func (p *hplayer) key() string {
-	n := p.byte() % 20
-	if n%5 == 4 {
-		return strings.Repeat("k", 300) + fmt.Sprint(n)
+func (p *hashPlayer) key() string { return fmt.Sprintf("h%d", p.byte()%4) }
+
+// text is a field or a value: a number, a short text, or one that no slab holds.
+func (p *hashPlayer) text() string {
+	switch b := p.byte(); b % 16 {
+	case 0:
+		return strings.Repeat("x", 60+b%32)
+	case 1:
+		return strings.Repeat("y", 250+b)
+	case 2:
+		return ""
+	case 3, 4, 5, 6, 7:
+		return fmt.Sprint(b*b - 999)
 	}
-	return fmt.Sprint("key:", n)
+	return fmt.Sprintf("f%d", p.byte()%40)
 }
 
-func (p *hplayer) field() string {
-	switch b := p.byte() % 64; {
-	case b == 63:
-		return strings.Repeat("f", 300)
-	case b > 40:
-		return fmt.Sprint(b)
-	default:
-		return fmt.Sprint("field", b)
-	}
-}
-
-func (p *hplayer) val() string {
-	switch b := p.byte(); b % 8 {
-	case 0, 1, 2:
-		return fmt.Sprint(b * 1000)
-	case 7:
-		if b > 200 {
-			return strings.Repeat("v", b*3)
-		}
-	}
-	return strings.Repeat("v", p.byte()%20)
-}
-
-// deadline is one soon, or late, or none.
-func (p *hplayer) deadline() int64 {
+// at is a deadline, or none.
+func (p *hashPlayer) at() int64 {
 	switch b := p.byte(); b % 4 {
 	case 0:
 		return 0
 	case 1:
-		return p.k.Now() + 1 + int64(b)*1000
+		return p.now + 1 + int64(b)
 	}
-	return p.k.Now() + 1 + int64(p.byte()%8)
+	return p.now + 1 + int64(p.byte())*16
 }
 
-// tablesBytes is the memory of the keys alone: wheels keep what they once needed.
-func (p *hplayer) tablesBytes() (n int64) {
-	for _, d := range p.k.dbs {
-		n += d.t.Bytes()
+// alive is the model of a key without what has expired; none is empty.
+func (p *hashPlayer) alive(key string) hashModel { return p.model[key].alive(p.now) }
+
+// keep sets the model of a key, which is gone if empty.
+func (p *hashPlayer) keep(key string, m hashModel) {
+	if delete(p.model, key); len(m) > 0 {
+		p.model[key] = m
 	}
-	return n
 }
 
-// edit makes one command's changes to one hash.
-func (p *hplayer) edit() {
-	i := p.byte() % len(p.dbs)
-	d, m := p.k.DB(i), p.dbs[i]
-	key := p.key()
-	now := p.k.Now()
-	h := m[key]
-	if len(h.live(now)) == 0 {
-		h = hashKey{fields: hashTruth{}}
-	}
+// edit makes a few changes to one hash.
+func (p *hashPlayer) edit() {
+	t, key := p.t, p.key()
+	m := p.alive(key)
 	var f FieldEdit
-	it := d.Peek([]byte(key))
-	if it.OK() != (len(h.live(now)) > 0) {
-		p.t.Fatalf("%.20s exists: %t, with %d fields", key, it.OK(), len(h.fields))
-	}
-	d.EditFields(&f, []byte(key), it)
-	exists := func(name string) bool {
-		e, ok := h.fields[name]
-		return ok && (e.at == 0 || e.at > now)
-	}
-	changes := 1 + p.byte()%4
+	p.d.EditFields(&f, []byte(key), p.d.Peek([]byte(key)))
 	if p.byte()%16 == 0 {
-		changes *= 16
+		f.Expect(p.byte() % 8) // changes the form at most
 	}
-	if p.byte()%32 == 0 {
-		f.Expect(changes)
-	}
-	for range changes {
-		name := p.field()
-		switch p.byte() % 8 {
-		case 0, 1, 2:
-			val, at := p.val(), p.deadline()
-			if got := f.Set([]byte(name), []byte(val), at); got == exists(name) {
-				p.t.Fatalf("set of %s: new is %t", name, got)
+	for range 1 + p.byte()%8 {
+		field := p.text()
+		was, had := m[field]
+		switch op := p.byte() % 8; {
+		case op < 4:
+			val, at := p.text(), int64(0)
+			switch op {
+			case 1:
+				at = KeepTTL
+			case 2, 3:
+				at = p.at()
 			}
-			h.fields[name] = fieldTruth{val, at}
-		case 3:
-			val := p.val()
-			at := int64(0)
-			if exists(name) {
-				at = h.fields[name].at
+			if added := f.Set([]byte(field), []byte(val), at); added == had {
+				t.Fatalf("Set %q: added %t, had %t", field, added, had)
 			}
-			f.Set([]byte(name), []byte(val), KeepTTL)
-			h.fields[name] = fieldTruth{val, at}
-		case 4:
-			at, ok := f.Deadline([]byte(name))
-			if ok != exists(name) || ok && at != h.fields[name].at {
-				p.t.Fatalf("deadline of %s: %d %t, want %d", name, at, ok, h.fields[name].at)
+			if at == KeepTTL {
+				at = was.at
 			}
-			if ok {
-				at := p.deadline()
-				f.SetDeadline([]byte(name), at)
-				h.fields[name] = fieldTruth{h.fields[name].val, at}
+			m[field] = modelField{val, at}
+		case op < 6:
+			if f.Delete([]byte(field)) != had {
+				t.Fatalf("Delete %q does not know what there is", field)
 			}
-		case 7:
-			if p.byte()%4 > 0 {
-				break
-			}
-			for name := range maps.Clone(h.fields) {
-				if f.Delete([]byte(name)) != exists(name) {
-					p.t.Fatalf("delete of %s", name)
-				}
-				delete(h.fields, name)
-			}
+			delete(m, field)
+		case had:
+			at := p.at()
+			f.SetDeadline([]byte(field), at)
+			m[field] = modelField{was.val, at}
 		default:
-			if f.Delete([]byte(name)) != exists(name) {
-				p.t.Fatalf("delete of %s: existed is not %t", name, exists(name))
+			if _, ok := f.Get([]byte(field)); ok {
+				t.Fatalf("%q is there", field)
 			}
-			delete(h.fields, name)
 		}
 	}
-	f.Done()
-	if h.fields = h.live(now); len(h.fields) == 0 {
-		delete(m, key)
-	} else {
-		m[key] = h
+	begun := f.begun
+	if gone := f.Done(); gone != (begun && len(m) == 0) {
+		t.Fatalf("%s: gone %t, with %d fields", key, gone, len(m))
 	}
+	p.keep(key, m)
 }
 
-// other makes a change to keys, or to time, or looks.
-func (p *hplayer) other() {
-	i, j := p.byte()%len(p.dbs), p.byte()%len(p.dbs)
-	d, m, now := p.k.DB(i), p.dbs[i], p.k.Now()
-	key, to := p.key(), p.key()
-	there := len(m[key].live(now)) > 0
-	switch p.byte() % 14 {
-	case 0, 1:
-		p.k.SetNow(now + 1 + int64(p.byte()%6))
-	case 2:
-		p.k.SetNow(now + int64(p.byte())*500)
-	case 3, 4:
-		p.k.Expire(1)
-	case 5:
-		if d.Delete([]byte(key)) != there {
-			p.t.Fatalf("delete of %.20s: existed is not %t", key, there)
+func (p *hashPlayer) step() {
+	k, d := p.k, p.d
+	switch op := p.byte() % 24; op {
+	default:
+		p.edit()
+	case 14, 15:
+		p.now += int64(p.byte()) * 8
+		k.SetNow(p.now)
+	case 16:
+		for k.Expire(1) {
 		}
-		delete(m, key)
-	case 6:
-		if there && (key != to || i != j) {
-			p.k.DB(j).Peek([]byte(to))
-			d.Rename([]byte(key), p.k.DB(j), []byte(to))
-			p.dbs[j][to] = m[key]
-			delete(m, key)
+		for key, m := range p.model {
+			p.keep(key, m.alive(p.now))
 		}
-	case 7:
-		if there && (key != to || i != j) {
-			p.k.DB(j).Peek([]byte(to))
-			d.Copy([]byte(key), p.k.DB(j), []byte(to))
-			p.dbs[j][to] = hashKey{maps.Clone(m[key].fields), m[key].at}
+		p.nothingDue()
+	case 17:
+		from, to := p.key(), p.key()
+		if from != to && d.Has([]byte(from)) {
+			d.Copy([]byte(from), d, []byte(to))
+			p.keep(to, maps.Clone(p.model[from]))
 		}
-	case 8:
+	case 18:
+		from, to := p.key(), p.key()
+		if from != to && d.Has([]byte(from)) {
+			d.Rename([]byte(from), d, []byte(to))
+			p.keep(to, p.model[from])
+			delete(p.model, from)
+		}
+	case 19:
+		key := p.key()
+		if d.Delete([]byte(key)) != (len(p.alive(key)) > 0) {
+			p.t.Fatalf("Delete of %s does not know what there is", key)
+		}
+		delete(p.model, key)
+	case 20:
 		if len(p.views) < 3 {
-			p.views = append(p.views, hview{d.View(), m.live(now)})
+			all := map[string]hashModel{}
+			for key := range p.model {
+				if m := p.alive(key); len(m) > 0 {
+					all[key] = m
+				}
+			}
+			p.views = append(p.views, hashView{d.View(), p.now, all})
 		}
-	case 9:
+	case 21:
 		if len(p.views) > 0 {
 			p.release(p.byte() % len(p.views))
 		}
-	case 10:
-		if it := d.Peek([]byte(key)); it.OK() {
-			h := m[key]
-			h.at = p.deadline()
-			d.SetExpire(it, h.at)
-			m[key] = h
-		}
-	case 11:
-		if p.byte()%4 == 0 {
-			p.k.Swap(d, p.k.DB(j))
-			p.dbs[i], p.dbs[j] = p.dbs[j], p.dbs[i]
-		}
-	case 12:
-		if p.byte()%16 == 0 {
-			d.Flush()
-			clear(m)
-		}
-	case 13:
-		p.k.Tidy()
-		evicted := ""
-		p.k.Hooks.Evicted = func(d *DB, key []byte) { evicted = string(key); delete(p.dbs[d.ID], evicted) }
-		p.k.Evict(Eviction{By: ByDeadline, Timed: true, Pages: 2}, 1, func() bool { return evicted != "" })
-		p.k.Hooks.Evicted = nil
-	}
-}
-
-func (p *hplayer) release(i int) {
-	w := p.views[i]
-	left := len(w.m)
-	w.v.Each(func(it Item) bool {
-		want, ok := w.m[string(it.Key())]
-		if !ok {
-			return true // one that was past its deadline
-		}
-		left--
-		p.compare(it, want.fields, "a view")
-		return true
-	})
-	if left > 0 {
-		p.t.Fatalf("a view lacks %d keys", left)
-	}
-	w.v.Release()
-	p.views = append(p.views[:i], p.views[i+1:]...)
-}
-
-// compare looks at a hash and what it must have. A view also has what was past its deadline.
-func (p *hplayer) compare(it Item, must hashTruth, what string) {
-	p.t.Helper()
-	f := it.Fields()
-	n := 0
-	f.Each(func(field, val listpack.Value, at int64) bool {
-		name, got := string(field.Append(nil)), string(val.Append(nil))
-		if want, ok := must[name]; ok {
-			if want.val != got || want.at != at {
-				p.t.Fatalf("%s: %.20s of %.20s is %.20q until %d, want %.20q until %d", what, name, it.Key(), got, at, want.val, want.at)
-			}
-			n++
-		} else if it.d != nil {
-			p.t.Fatalf("%s: %.20s of %.20s is there", what, name, it.Key())
-		}
-		if it.d != nil {
-			if v, ok := f.Get(field.Append(nil)); !ok || !bytes.Equal(v.Append(nil), []byte(got)) {
-				p.t.Fatalf("%s: %.20s of %.20s is not found", what, name, it.Key())
-			}
-		}
-		return true
-	})
-	if n != len(must) || it.d != nil && f.Len() != n {
-		p.t.Fatalf("%s: %.20s has %d fields, says %d, want %d", what, it.Key(), n, f.Len(), len(must))
-	}
-}
-
-// check compares everything, and what is counted with what is there.
-func (p *hplayer) check() {
-	for i, m := range p.dbs {
-		d, now, want := p.k.DB(i), p.k.Now(), 0
-		for _, h := range m {
-			if len(h.live(now)) > 0 {
-				want++
-			}
-		}
-		d.Each(func(it Item) bool {
-			want--
-			alive := m[string(it.Key())].live(now)
-			p.compare(it, alive, "a database")
-			return true
-		})
-		if want != 0 {
-			p.t.Fatalf("%d keys are missing", want)
-		}
-		rest := d.t.Bytes() - d.t.Overhead() - d.Shape().SlabBytes
-		inner := 0
-		d.t.Each(func(r table.Ref) bool {
-			next := int64(0)
-			switch o := r.Object().(type) {
-			case nil:
-			case *fieldTable:
-				timed := 0
-				o.fields.Each(func(r table.Ref) bool {
-					if at := r.Deadline(); at != 0 {
-						timed++
-						if next == 0 || at < next {
-							next = at
-						}
-					}
-					return true
-				})
-				if timed > 0 && o.order.Len() != timed || timed == 0 && o.order != nil || o.fields.Timed() != timed {
-					p.t.Fatalf("%d fields have a deadline, %d say so", timed, o.fields.Timed())
-				}
-			case *timedPack:
-				next = deadlineIn(o.data, listpack.First(o.data))
-				if listpack.Check(o.data) != nil {
-					p.t.Fatal("a broken pack")
-				}
-			}
-			if o := r.Object(); o != nil {
-				rest -= int64(o.MemBytes())
-				if t, ok := o.(table.Timed); ok && t.NextDeadline() != next {
-					p.t.Fatalf("next deadline %d, want %d", t.NextDeadline(), next)
-				}
-			}
-			if len(r.Key()) > table.MaxInline {
-				rest -= int64(72 + len(r.Key())) // at least
-				rest -= int64(len(r.Bytes()))
-			}
-			if r.Timed() != (next != 0) {
-				p.t.Fatalf("a deadline inside: %d, and the table says %t", next, r.Timed())
-			}
-			if next != 0 {
-				inner++
-			}
-			return true
-		})
-		if inner != d.t.Inner() {
-			p.t.Fatalf("%d hashes have deadlines, counted are %d", inner, d.t.Inner())
-		}
-		if most := int64(d.Shape().Pages)*(24+16*32) + 1000; rest < 0 || rest > most {
-			p.t.Fatalf("%d bytes are counted that nothing takes", rest)
-		}
-	}
-}
-
-func playHash(t *testing.T, in []byte) {
-	r := rand.New(rand.NewPCG(3, 4))
-	p := &hplayer{t: t, in: in, dbs: []hashDB{{}, {}}}
-	p.k = New(2, r.Uint64)
-	p.k.SetNow(start)
-	p.k.Limits.HashEntries = []int64{0, 4, 20, 128}[p.byte()%4]
-	p.k.Limits.HashValue = 64
-	p.empty = p.tablesBytes()
-	for len(p.in) > 0 {
-		if p.byte()%2 == 0 {
-			p.edit()
-		} else {
-			p.other()
-		}
-		if p.byte()%4 == 0 {
-			p.check()
-		}
+	case 22:
+		k.Limits.HashEntries = int64(p.byte() % 24)
+	case 23:
+		p.draw()
 	}
 	p.check()
-	// Everything goes, by one way or another, and so must its memory.
-	way := p.k.rnd() % 3
-	for i, m := range p.dbs {
-		d := p.k.DB(i)
-		for key, h := range m {
-			it := d.Peek([]byte(key))
-			if !it.OK() {
-				continue
+}
+
+// release compares what a view shows with what was there when it began, and ends it. What
+// had expired by then may not have been reclaimed yet.
+func (p *hashPlayer) release(i int) {
+	v := p.views[i]
+	seen := 0
+	v.v.Each(func(it Item) bool {
+		m := readFields(p.t, it.Fields()).alive(v.now)
+		if len(m) > 0 {
+			seen++
+		}
+		if want := v.model[string(it.Key())]; !maps.Equal(m, want) {
+			p.t.Fatalf("view: %s is\n%v, want\n%v", it.Key(), m, want)
+		}
+		return true
+	})
+	if seen != len(v.model) {
+		p.t.Fatalf("the view shows %d hashes, want %d", seen, len(v.model))
+	}
+	v.v.Release()
+	p.views = slices.Delete(p.views, i, i+1)
+}
+
+// draw holds that what is drawn at random is there, and different where it should be.
+func (p *hashPlayer) draw() {
+	key := p.key()
+	m := p.alive(key)
+	f := p.d.Peek([]byte(key)).Fields()
+	if len(m) == 0 {
+		return
+	}
+	is := func(field, val listpack.Value) string {
+		name := string(field.Append(nil))
+		if want, ok := m[name]; !ok || want.val != string(val.Append(nil)) {
+			p.t.Fatalf("drew %q, which is not there", name)
+		}
+		return name
+	}
+	n := 0
+	f.Draw(5, func(field, val listpack.Value) bool {
+		is(field, val)
+		n++
+		return true
+	})
+	seen, want := map[string]bool{}, 1+p.byte()%len(m)
+	f.Sample(want, func(field, val listpack.Value) bool {
+		seen[is(field, val)] = true
+		return true
+	})
+	if n != 5 || len(seen) != want {
+		p.t.Fatalf("drew %d of 5 and %d of %d", n, len(seen), want)
+	}
+}
+
+// check compares everything with the model, and walks over what must hold.
+func (p *hashPlayer) check() {
+	t := p.t
+	for i := range 4 {
+		key := fmt.Sprintf("h%d", i)
+		m := p.alive(key)
+		it := p.d.Peek([]byte(key))
+		f := it.Fields()
+		if it.OK() != (len(m) > 0) || f.Len() != len(m) {
+			t.Fatalf("%s: there %t with %d fields, want %d", key, it.OK(), f.Len(), len(m))
+		}
+		if got := readFields(t, f); !maps.Equal(got, m) {
+			t.Fatalf("%s is\n%v, want\n%v", key, got, m)
+		}
+		n := 0
+		for cursor := uint64(0); ; {
+			if cursor = f.Scan(cursor, func(field, val listpack.Value) { n++ }); cursor == 0 {
+				break
 			}
-			switch way {
-			case 0:
-				d.Delete([]byte(key))
-			case 1:
-				for name := range h.fields {
-					var f FieldEdit
-					d.EditFields(&f, []byte(key), d.Peek([]byte(key)))
-					f.Delete([]byte(name))
-					f.Done()
-				}
-			default:
-				var f FieldEdit
-				d.EditFields(&f, []byte(key), it)
-				for name := range h.fields {
-					if f.Has([]byte(name)) {
-						f.SetDeadline([]byte(name), p.k.Now()+5)
-					}
-				}
-				f.Done()
+		}
+		if n != len(m) {
+			t.Fatalf("%s: a scan meets %d fields", key, n)
+		}
+		for field, want := range m {
+			v, ok := f.Get([]byte(field))
+			at, has := f.Deadline([]byte(field))
+			if !ok || !has || !f.Has([]byte(field)) || string(v.Append(nil)) != want.val || at != want.at {
+				t.Fatalf("%s %q is %q until %d, want %v", key, field, v.Append(nil), at, want)
 			}
 		}
 	}
-	p.k.SetNow(p.k.Now() + 1e9)
-	for p.k.Expire(1) {
+	keys := 0
+	p.d.Each(func(Item) bool { keys++; return true })
+	for key := range p.model {
+		if len(p.alive(key)) > 0 {
+			keys--
+		}
 	}
-	if p.k.Len() != 0 || p.tablesBytes() != p.empty {
-		t.Fatalf("%d keys and %d bytes are left", p.k.Len(), p.tablesBytes()-p.empty)
+	if keys != 0 {
+		t.Fatalf("%d keys too many are met", keys)
+	}
+	inner := 0
+	p.d.t.Each(func(r table.Ref) bool {
+		checkHash(t, r)
+		if r.Timed() {
+			inner++
+		}
+		return true
+	})
+	if p.d.t.Inner() != inner {
+		t.Fatalf("%d hashes have deadlines, %d are counted", inner, p.d.t.Inner())
+	}
+	accounted(t, p.d)
+}
+
+// checkHash walks over one hash as it is stored.
+func checkHash(t *testing.T, r table.Ref) {
+	t.Helper()
+	next := int64(0)
+	switch o := r.Object().(type) {
+	case *timedPack:
+		p, last := o.data, int64(0)
+		if err := listpack.Check(p); err != nil {
+			t.Fatal(err)
+		}
+		for at := listpack.First(p); at >= 0; {
+			d := deadlineIn(p, at)
+			if d != 0 && (last == 0 && next != 0 || d < last) || last == 0 && d != 0 && at != listpack.First(p) {
+				t.Fatalf("deadlines are not in order: %d after %d", d, last)
+			}
+			if next == 0 && at == listpack.First(p) {
+				next = d
+			}
+			last = d
+			at = listpack.Next(p, listpack.Skip(p, listpack.Skip(p, at)))
+		}
+	case *fieldTable:
+		timed := 0
+		o.fields.Each(func(f table.Ref) bool {
+			if at := f.Deadline(); at != 0 {
+				timed++
+				if _, ok := o.order.Rank(orderKey(nil, at, f.Key())); !ok {
+					t.Fatalf("the deadline of %q is not in the order", f.Key())
+				}
+				if next == 0 || at < next {
+					next = at
+				}
+			}
+			return true
+		})
+		if o.fields.Timed() != timed || timed == 0 && o.order != nil || timed > 0 && o.order.Len() != timed {
+			t.Fatalf("%d fields have deadlines, which the order does not know", timed)
+		}
+	default:
+		return
+	}
+	if o := r.Object().(timed); o.NextDeadline() != next || r.Timed() != (next != 0) {
+		t.Fatalf("the next deadline is %d, told is %d", next, o.NextDeadline())
+	}
+}
+
+// nothingDue holds that expiry leaves nothing behind.
+func (p *hashPlayer) nothingDue() {
+	p.d.t.Each(func(r table.Ref) bool {
+		if o, ok := r.Object().(timed); ok && o.NextDeadline() != 0 && o.NextDeadline() <= p.now {
+			p.t.Fatalf("%q has fields that are due", r.Key())
+		}
+		return true
+	})
+}
+
+func playHashes(t *testing.T, in []byte) {
+	p := &hashPlayer{t: t, in: in, now: start, model: map[string]hashModel{}}
+	p.k, _ = newTest(8)
+	p.d = p.k.DB(0)
+	p.k.Limits.HashEntries = int64(p.byte() % 24)
+	for len(p.in) > 0 {
+		p.step()
 	}
 	for len(p.views) > 0 {
 		p.release(0)
 	}
+	p.now += 1 << 20
+	p.k.SetNow(p.now)
+	for p.k.Expire(1) {
+	}
+	p.nothingDue()
 }
 
-// FuzzHash plays hashes in all forms, with deadlines of fields and of keys, moved, copied,
-// expired, evicted, under views, against plain maps; and holds the memory that is counted.
-func FuzzHash(f *testing.F) {
-	for i := range uint64(60) {
-		r := rand.New(rand.NewPCG(i, 9))
-		b := make([]byte, 100<<(i%8))
+func FuzzHashes(f *testing.F) {
+	for i := range uint64(40) {
+		r := rand.New(rand.NewPCG(i, 21))
+		b := make([]byte, 50<<(i%8))
 		for i := range b {
 			b[i] = byte(r.Uint32())
 		}
-		f.Add(append([]byte{byte(i)}, b...))
+		f.Add(b)
 	}
-	f.Fuzz(playHash)
+	f.Fuzz(playHashes)
 }
 
-// TestHashAccess: a command that changes a hash is one access, whatever its form.
-func TestHashAccess(t *testing.T) {
-	for _, viewed := range []bool{false, true} {
-		k, _ := newTest(1)
-		k.Access.LFU, k.Access.LogFactor = true, 0 // each access counts
-		k.Limits.HashEntries = 4
-		d := k.DB(0)
-		set := func(key, field string, at int64) {
-			var f FieldEdit
-			d.EditFields(&f, []byte(key), d.Peek([]byte(key)))
-			f.Set([]byte(field), []byte("v"), at)
-			f.Done()
-		}
-		for i := range 3 {
-			set("packed", fmt.Sprint(i), 0)
-			set("timed", fmt.Sprint(i), start+1000)
-		}
-		for i := range 9 {
-			set("large", fmt.Sprint(i), 0)
-		}
-		for _, key := range []string{"packed", "timed", "large"} {
-			var v *View
-			if viewed && key != "packed" {
-				v = d.View()
-			}
-			was := d.Peek([]byte(key)).Freq()
-			set(key, "1", 0)
-			if got := d.Peek([]byte(key)).Freq() - was; got != 1 {
-				t.Errorf("%s, under a view %t: one command counts as %d accesses", key, viewed, got)
-			}
-			if v != nil {
-				v.Release()
-			}
-		}
-	}
-}
-
-// TestHashViewRace: a view of hashes is read by another goroutine while all of them change,
-// expire and go.
+// TestHashViewRace reads views on another goroutine while all kinds of hashes are changed,
+// copied and expire; it is for the race detector.
 func TestHashViewRace(t *testing.T) {
-	k, r := newTest(7)
-	k.Limits.HashEntries = 16
+	k, r := newTest(31)
 	d := k.DB(0)
-	edit := func() {
-		key := fmt.Appendf(nil, "h%d", r.IntN(40))
+	now := int64(start)
+	set := func(key string, i int, at int64) {
 		var f FieldEdit
-		d.EditFields(&f, key, d.Peek(key))
-		for range 1 + r.IntN(4) {
-			name := fmt.Appendf(nil, "f%d", r.IntN(len(key)*12*(1+int(key[1]-'0'))))
-			at := int64(0)
-			if r.IntN(3) == 0 {
-				at = k.Now() + 1 + int64(r.IntN(400))
+		d.EditFields(&f, []byte(key), d.Peek([]byte(key)))
+		f.Set(fmt.Appendf(nil, "f%d", i), fmt.Appendf(nil, "v%d", i), at)
+		f.Done()
+	}
+	keys := []string{"small", "timed", "large", "both"}
+	put := func(i int) {
+		set("small", i%20, 0)
+		set("timed", i%20, now+int64(i%20)*100+5000)
+		set("large", i%20_000, 0)
+		set("both", i%5000, now+int64(i%5000)+1000)
+	}
+	for i := range 20_000 {
+		put(i)
+	}
+	for range 6 {
+		v, want := d.View(), map[string]int{}
+		for _, key := range keys {
+			it := d.Peek([]byte(key))
+			f := it.Fields()
+			f.now = 0
+			if it.OK() {
+				want[key] = f.Len()
 			}
-			switch r.IntN(4) {
-			case 0:
-				f.Delete(name)
-			default:
-				f.Set(name, bytes.Repeat([]byte("v"), r.IntN(300)), at)
+		}
+		var wg sync.WaitGroup
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for range 2 {
+				v.Each(func(it Item) bool {
+					f, n := it.Fields(), 0
+					f.Each(func(field, val listpack.Value, at int64) bool {
+						if field.Append(nil)[0] != 'f' || val.Append(nil)[0] != 'v' {
+							t.Errorf("the view shows %q, %q", field.Append(nil), val.Append(nil))
+						}
+						n++
+						return true
+					})
+					if n != f.Len() || len(it.Key()) < 6 && n != want[string(it.Key())] {
+						t.Errorf("%q: the view shows %d fields, wants %d", it.Key(), n, want[string(it.Key())])
+					}
+					return true
+				})
 			}
+		}()
+		for i := range 8000 {
+			put(r.IntN(20_000))
+			if i%1000 == 0 {
+				now += 200
+				k.SetNow(now)
+				k.Expire(1)
+				d.Copy([]byte("large"), d, fmt.Appendf(nil, "copy-of-large:%d", i/1000))
+			}
+		}
+		wg.Wait()
+		v.Release()
+	}
+	accounted(t, d)
+}
+
+// TestFieldsInSlices holds that a large hash whose fields fall due in one moment is reclaimed
+// in slices, while nobody sees the fields any more, and that the one whose fields all do
+// goes in one step.
+func TestFieldsInSlices(t *testing.T) {
+	k, _ := newTest(9)
+	d := k.DB(0)
+	const n = 25_000
+	told := map[string]int{}
+	k.Hooks.FieldsExpired = func(_ *DB, key []byte, _ int64, gone bool) {
+		told[string(key)]++
+		if gone {
+			told[string(key)+" gone"]++
+		}
+	}
+	for _, key := range []string{"some", "all"} {
+		var f FieldEdit
+		d.EditFields(&f, []byte(key), Item{})
+		for i := range n {
+			f.Set(fmt.Appendf(nil, "field:%d", i), []byte("x"), start+1000)
+		}
+		if key == "some" {
+			f.Set([]byte("stays"), []byte("x"), 0)
 		}
 		f.Done()
 	}
-	for range 3000 {
-		edit()
+	k.SetNow(start + 1000)
+	f := d.Peek([]byte("some")).Fields()
+	if f.Len() != 1 || d.Has([]byte("all")) {
+		t.Fatalf("%d fields are left in one, the other is there: %t", f.Len(), d.Has([]byte("all")))
 	}
-	for range 8 {
-		v := d.View()
-		done := make(chan [2]int)
-		walk := func() (sum [2]int) {
-			v.Each(func(it Item) bool {
-				f := it.Fields()
-				n := f.Len()
-				f.Each(func(field, val listpack.Value, at int64) bool {
-					sum[0] += field.Len() + val.Len() + int(at)
-					n--
-					return true
-				})
-				sum[1] += n
-				return true
-			})
-			return sum
+	if k.Stats.FieldsExpired != n || told["all gone"] != 1 {
+		t.Fatalf("%d fields expired, told %v", k.Stats.FieldsExpired, told)
+	}
+	slices := 0
+	for more := true; more; slices++ {
+		was := k.Stats.FieldsExpired
+		more = k.Expire(1)
+		if done := k.Stats.FieldsExpired - was; done > SliceKeys {
+			t.Fatalf("%d fields in a slice", done)
 		}
-		want := walk()
-		go func() { done <- walk() }()
-		for i := range 2000 {
-			edit()
-			if i%50 == 0 {
-				k.SetNow(k.Now() + 5)
-				k.Expire(1)
+	}
+	if slices < n/SliceKeys || k.Stats.FieldsExpired != 2*n || told["some"] < n/SliceKeys || told["some gone"] != 0 {
+		t.Errorf("%d slices, %d fields, told %v", slices, k.Stats.FieldsExpired, told)
+	}
+	if f := d.Peek([]byte("some")).Fields(); f.tab.fields.Len() != 1 || f.tab.order != nil {
+		t.Error("something is left")
+	}
+	accounted(t, d)
+}
+
+// TestFieldsOfAReplica holds that fields past their deadline stay, hidden, while keys do.
+func TestFieldsOfAReplica(t *testing.T) {
+	for _, limit := range []int64{0, 512} {
+		k, _ := newTest(10)
+		k.Limits.HashEntries = limit
+		d := k.DB(0)
+		edit := func(do func(f *FieldEdit)) {
+			var f FieldEdit
+			d.EditFields(&f, []byte("h"), d.Peek([]byte("h")))
+			do(&f)
+			f.Done()
+		}
+		edit(func(f *FieldEdit) {
+			f.Set([]byte("a"), []byte("1"), start+10)
+			f.Set([]byte("b"), []byte("2"), 0)
+		})
+		k.Frozen = true
+		k.SetNow(start + 20)
+		for k.Expire(1) {
+		}
+		f := d.Peek([]byte("h")).Fields()
+		if f.Len() != 1 || f.Has([]byte("a")) || k.Stats.FieldsExpired != 0 {
+			t.Error("a field past its deadline is seen, or gone")
+		}
+		// The master goes by its own clock: to it the field is there.
+		edit(func(f *FieldEdit) {
+			if f.Set([]byte("a"), []byte("3"), KeepTTL) {
+				t.Error("a field that the master changes is new")
 			}
+		})
+		edit(func(f *FieldEdit) { f.Delete([]byte("b")) })
+		if d.Has([]byte("h")) {
+			t.Error("a hash is seen of which all fields are past their deadline")
 		}
-		if got := <-done; got != want || want[1] != 0 {
-			t.Fatalf("a view shows %v, then %v", want, got)
+		k.Frozen = false
+		if d.Has([]byte("h")) || k.Stats.FieldsExpired != 1 || d.Len() != 0 {
+			t.Errorf("%d fields expired, %d keys", k.Stats.FieldsExpired, d.Len())
 		}
-		v.Release()
+	}
+}
+
+// TestHashAllocs holds that reading and changing hashes costs no allocation, but now and
+// then one for a slab when sizes change.
+func TestHashAllocs(t *testing.T) {
+	k, _ := newTest(12)
+	d := k.DB(0)
+	for _, key := range []string{"small", "large"} {
+		var f FieldEdit
+		d.EditFields(&f, []byte(key), Item{})
+		for i := range 5 {
+			f.Set(fmt.Appendf(nil, "field:%d", i), []byte("value"), 0)
+		}
+		f.Done()
+		k.Limits.HashEntries = 0
+	}
+	k.Limits.HashEntries = 512
+	vals := [][]byte{[]byte("value"), []byte("VALUE")}
+	for _, key := range [][]byte{[]byte("small"), []byte("large")} {
+		i, field := 0, []byte("field:3")
+		if n := testing.AllocsPerRun(1000, func() {
+			var f FieldEdit
+			d.EditFields(&f, key, d.Peek(key))
+			f.Set(field, vals[i%len(vals)], 0)
+			f.Done()
+			i++
+			r := d.Peek(key).Fields()
+			if v, ok := r.Get(field); !ok || v.Len() == 0 {
+				t.Fatal("no value")
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations", key, n)
+		}
 	}
 }
 

@@ -60,6 +60,9 @@ func (d *DB) putString(key, val []byte, enc Encoding, expireAt int64, own bool) 
 	}
 	if len(val) <= table.MaxInline {
 		e.Bytes = val
+	} else if b := d.reusable(r, len(val)); b != nil {
+		b.data = append(b.data[:0], val...)
+		e.Object = b
 	} else {
 		if !own || cap(val) > len(val)+len(val)/8 {
 			val = append([]byte(nil), val...)
@@ -71,6 +74,19 @@ func (d *DB) putString(key, val []byte, enc Encoding, expireAt int64, own bool) 
 		return
 	}
 	d.t.Put(h, key, e)
+}
+
+// reusable returns the Blob at r if a string of n bytes may take its place in the same
+// memory: no view sees it, it has the room, and not much more.
+func (d *DB) reusable(r table.Ref, n int) *Blob {
+	if !r.OK() {
+		return nil
+	}
+	b, ok := r.Object().(*Blob)
+	if !ok || !d.t.Writable(b.epoch) || cap(b.data) < n || cap(b.data) > n+n/8 {
+		return nil
+	}
+	return b
 }
 
 // Overwrite writes val over the bytes of the string it, which has to be fresh, if that can

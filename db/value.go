@@ -77,6 +77,8 @@ func (it Item) Encoding() string {
 	switch {
 	case t == String:
 		return it.stringEncoding()
+	case t == List:
+		return it.listEncoding()
 	case t == Stream:
 		return "stream"
 	case enc == Packed:
@@ -85,8 +87,6 @@ func (it Item) Encoding() string {
 		return "intset"
 	case enc == PackedTimed:
 		return "listpackex"
-	case t == List:
-		return "quicklist"
 	case t == ZSet:
 		return "skiplist"
 	}

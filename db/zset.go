@@ -78,6 +78,9 @@ func (d *DB) ZSetOf(key []byte, it Item) SortedSet {
 	return z
 }
 
+// Scores is a sorted set for reading, also in a view.
+func (it Item) Scores() SortedSet { return it.d.ZSetOf(nil, it) }
+
 // set makes it the value.
 func (z *SortedSet) set(it Item) {
 	z.it, z.p, z.r, z.own = it, nil, nil, false

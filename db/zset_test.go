@@ -308,7 +308,7 @@ func (p *zplayer) release(i int) {
 	found := 0
 	v.view.Each(func(it Item) bool {
 		found++
-		z := it.zset()
+		z := it.Scores()
 		p.compare(z, v.models[string(it.Key())])
 		return true
 	})
@@ -323,9 +323,6 @@ func (p *zplayer) release(i int) {
 	v.view.Release()
 	p.views = slices.Delete(p.views, i, i+1)
 }
-
-// zset is the value of an item in a view.
-func (it Item) zset() SortedSet { return (*DB)(nil).ZSetOf(it.Key(), it) }
 
 func playZSet(t *testing.T, in []byte) {
 	r := rand.New(rand.NewPCG(3, 4))

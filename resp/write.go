@@ -148,7 +148,11 @@ func (w *Writer) Bool(v bool) {
 // Double writes a floating-point number; in RESP2 it is a bulk string.
 func (w *Writer) Double(f float64) {
 	var tmp [40]byte
-	text := dtoa.Append(tmp[:0], f)
+	w.Decimal(dtoa.Append(tmp[:0], f))
+}
+
+// Decimal writes a floating-point number that is text already; in RESP2 it is a bulk string.
+func (w *Writer) Decimal(text []byte) {
 	if w.Proto == 3 {
 		w.B = append(append(append(w.B, ','), text...), '\r', '\n')
 		return

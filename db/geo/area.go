@@ -8,14 +8,18 @@ import "math"
 // the centre's latitude is at most half the height, and the way along its own parallel
 // to the centre's meridian at most half the width.
 type Area struct {
-	centre     Point
-	lat, lon   float64 // of the centre, radians
-	cosLat     float64
-	box        bool
-	reach      float64 // metres to the north and the south: the radius, or half the height
-	halfWidth  float64 // metres, of a box
-	diagonal   float64 // metres from the centre to what is farthest, as Redis estimates it
-	northSouth float64 // radians: places farther north or south are outside for certain
+	centre    Point
+	lat, lon  float64 // of the centre, radians
+	cosLat    float64
+	box       bool
+	reach     float64 // metres to the north and the south: the radius, or half the height
+	halfWidth float64 // metres, of a box
+	diagonal  float64 // metres from the centre to what is farthest, as Redis estimates it
+	bounds    bounds
+	// The bounds in cells of the last step: what is not in these columns, counted around the
+	// earth, and these rows is outside for certain.
+	west, columns uint32 // columns from west on
+	south, rows   uint32
 }
 
 // Circle is all places at most radius units away; a unit is that many metres.
@@ -36,25 +40,35 @@ func around(centre Point, a Area) Area {
 	a.centre = centre
 	a.lat, a.lon = radians(centre.Lat), radians(centre.Lon)
 	a.cosLat = cos(a.lat)
-	a.northSouth = a.reach/earthRadius*(1+1e-9) + 1e-12
+	a.bounds = a.bound()
+	b := &a.bounds
+	const n = 1 << maxStep
+	place := func(v, least, extent float64) int64 { return int64(math.Floor((v - least) / extent * n)) }
+	west, east := place(b.west, MinLon, MaxLon-MinLon), place(b.east, MinLon, MaxLon-MinLon)
+	a.west, a.columns = uint32(west)&(n-1), uint32(min(east-west, n-1))
+	south := max(place(b.south, MinLat, MaxLat-MinLat), 0)
+	a.south, a.rows = uint32(south), uint32(place(b.north, MinLat, MaxLat-MinLat)-south)
 	return a
 }
 
-// Distance is the distance of p from the centre, metres, if p lies in the area.
-func (a *Area) Distance(p Point) (metres float64, inside bool) {
-	lat := radians(p.Lat)
-	if math.Abs(lat-a.lat) > a.northSouth {
+// Distance is the distance of the place with a score from the centre, metres, if it lies
+// in the area. Most of what a search looks at does not, and nearly all of that is told by
+// its row and column alone.
+func (a *Area) Distance(score float64) (metres float64, inside bool) {
+	x, y := deinterleave(integer(score))
+	if y-a.south > a.rows || (x-a.west)&(1<<maxStep-1) > a.columns {
 		return 0, false
 	}
+	p := middle(x, y)
+	lat := radians(p.Lat)
 	if a.box && meridian(lat, a.lat) > a.reach {
 		return 0, false
 	}
 	v := sin((radians(p.Lon) - a.lon) / 2)
-	cosLat := 0.0
 	if v == 0 {
 		metres = meridian(lat, a.lat)
 	} else {
-		cosLat = cos(lat)
+		cosLat := cos(lat)
 		if a.box && haversine(0, v, cosLat, cosLat) > a.halfWidth {
 			return 0, false
 		}
@@ -85,9 +99,8 @@ const MaxIntervals = 16
 // could be missed for that, and only there, the cells are chosen anew (complete).
 func (a *Area) Cover(dst []Interval) []Interval {
 	g := a.asRedis()
-	bound := a.bounds()
-	if !g.covers(bound) {
-		g = complete(bound, g.step)
+	if !g.covers(&a.bounds) {
+		g = complete(&a.bounds, g.step)
 		for y := g.south; y <= g.north; y++ {
 			for x := g.west; x <= g.east; x++ {
 				dst = append(dst, g.interval(uint32(x)&g.last(), uint32(y)))
@@ -96,7 +109,7 @@ func (a *Area) Cover(dst []Interval) []Interval {
 	} else {
 		dst = g.append(dst)
 	}
-	return g.appendSpilled(dst, bound)
+	return g.appendSpilled(dst, &a.bounds)
 }
 
 // grid is the cells of a search: at a step, columns from west to east and rows from south
@@ -217,7 +230,7 @@ func (g *grid) beside(i uint32, by int8) uint32 {
 // rounding. Longitudes may lie beyond the map.
 type bounds struct{ west, east, south, north float64 }
 
-func (a *Area) bounds() bounds {
+func (a *Area) bound() bounds {
 	const hair = 1e-9 // degrees
 	dLat := degrees(a.reach/earthRadius) + hair
 	b := bounds{south: a.centre.Lat - dLat, north: a.centre.Lat + dLat}
@@ -241,7 +254,7 @@ func (a *Area) bounds() bounds {
 }
 
 // covers tells whether the cells that append lists hold all of b.
-func (g *grid) covers(b bounds) bool {
+func (g *grid) covers(b *bounds) bool {
 	if g.x > g.last() || g.y > g.last() {
 		return false
 	}
@@ -253,7 +266,7 @@ func (g *grid) covers(b bounds) bool {
 
 // complete chooses cells of a step, or a smaller one, such that at most three columns and
 // rows hold all of b.
-func complete(b bounds, step uint) grid {
+func complete(b *bounds, step uint) grid {
 	const most = 3
 	for g := (grid{step: step}); ; g.step-- {
 		n := float64(uint64(1) << g.step)
@@ -270,7 +283,7 @@ func complete(b bounds, step uint) grid {
 
 // appendSpilled appends what lies beside the cells in the column of longitude 180 and the
 // row of the highest latitude, if the area comes near.
-func (g *grid) appendSpilled(dst []Interval, b bounds) []Interval {
+func (g *grid) appendSpilled(dst []Interval, b *bounds) []Interval {
 	beyond := g.last() + 1
 	column := b.west <= MinLon || b.east >= MaxLon
 	row := b.north >= MaxLat

@@ -29,9 +29,16 @@ func check(t *testing.T, a *Area, places []Point) {
 	for _, p := range places {
 		score := float64(p.Score())
 		at := At(score)
-		d, inside := a.Distance(at)
-		if plain := Distance(a.centre, at); inside && d != plain {
+		d, inside := a.Distance(score)
+		plain := Distance(a.centre, at)
+		if inside && d != plain {
 			t.Errorf("%v to %v: %v, and %v on its own", a.centre, at, d, plain)
+		}
+		if should := plain <= a.reach; !a.box && inside != should {
+			t.Errorf("%v, %v m: %v is %v m away, inside: %v", a.centre, a.reach, at, plain, inside)
+		}
+		if should := within(a, at); a.box && inside != should {
+			t.Errorf("%v, %v by %v m: %v inside: %v", a.centre, a.reach, a.halfWidth, at, inside)
 		}
 		if !inside {
 			continue
@@ -41,6 +48,11 @@ func check(t *testing.T, a *Area, places []Point) {
 			t.Errorf("%+v: %v is inside, %v m away, score %v, not in %v", *a, at, d, score, cover)
 		}
 	}
+}
+
+// within is what a box is, said plainly.
+func within(a *Area, p Point) bool {
+	return Distance(Point{p.Lon, a.centre.Lat}, p) <= a.reach && Distance(Point{a.centre.Lon, p.Lat}, p) <= a.halfWidth
 }
 
 // FuzzCover takes the place, the size and what is looked for from the fuzzer.
@@ -176,7 +188,7 @@ func TestCoverOracle(t *testing.T) {
 					if m.score < float64(in.Min) || m.score >= float64(in.Max) {
 						continue
 					}
-					if _, ok := a.Distance(At(m.score)); ok {
+					if _, ok := a.Distance(m.score); ok {
 						got = append(got, m.name)
 					}
 				}
@@ -186,7 +198,7 @@ func TestCoverOracle(t *testing.T) {
 				continue
 			}
 			g := a.asRedis()
-			if g.covers(a.bounds()) && !(len(got) > len(want) && slices.Equal(got[:len(want)], want)) {
+			if g.covers(&a.bounds) && !(len(got) > len(want) && slices.Equal(got[:len(want)], want)) {
 				t.Errorf("around %v %v: got %d %.20v, want %d %.20v", c, by, len(got), got, len(want), want)
 				continue
 			}
@@ -214,10 +226,10 @@ func BenchmarkSearch(b *testing.B) {
 			}
 		}
 	})
-	b.Run("At+Distance", func(b *testing.B) {
+	b.Run("Distance", func(b *testing.B) {
 		score := float64(Point{13.41, 52.51}.Score())
 		for b.Loop() {
-			if _, ok := a.Distance(At(score)); !ok {
+			if _, ok := a.Distance(score); !ok {
 				b.Fatal()
 			}
 		}

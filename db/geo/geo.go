@@ -71,13 +71,15 @@ func (p Point) cell(step uint, minLat, maxLat float64) (x, y uint32) {
 
 // At is the place that a score stands for: the middle of its cell. Any number has one,
 // though only scores have one that means something.
-func At(score float64) Point {
+func At(score float64) Point { return middle(deinterleave(integer(score))) }
+
+// middle is the middle of a cell of the last step.
+func middle(x, y uint32) Point {
 	const (
 		cell   = 1.0 / (1 << maxStep)
 		height = MaxLat - MinLat
 		width  = MaxLon - MinLon
 	)
-	x, y := deinterleave(integer(score))
 	// Rounded step by step, as Redis's: its middle is not where one formula would put it.
 	west := MinLon + float64(float64(x)*cell*width)
 	east := MinLon + float64(float64(x+1)*cell*width)

@@ -108,10 +108,14 @@ func (l *List) Len() int { return l.count }
 // MemBytes is the memory that the list takes, bytes.
 func (l *List) MemBytes() int {
 	n := rootBytes
-	for _, b := range [...]*block{l.head, l.tail, l.spare} {
-		if b != nil {
-			n += b.mem()
-		}
+	if l.head != nil {
+		n += l.head.mem()
+	}
+	if l.tail != nil {
+		n += l.tail.mem()
+	}
+	if l.spare != nil {
+		n += l.spare.mem()
 	}
 	if l.mid != nil {
 		n += l.mid.mem
@@ -138,18 +142,12 @@ func (l *List) Only() (entries []byte, ok bool) {
 	return l.head.entries(), true
 }
 
-// Take fills an empty list with the count entries of a pack, which are copied.
-func (l *List) Take(entries []byte, count int, lim Limit) {
-	if !lim.Exceeded(frameBytes+len(entries), count) && count > 0 {
-		room := l.room(count-1, len(entries), 0, lim)
-		l.head = &block{epoch: l.Epoch(), buf: append(sized(room), entries...), n: uint32(count)}
-		l.count = count
-		return
-	}
-	var tmp [20]byte
-	for at := 0; at < len(entries); at = listpack.Skip(entries, at) {
-		l.PushRight(listpack.Get(entries, at).Text(&tmp), lim)
-	}
+// Take fills an empty list with one block, whatever limits say: the count entries of a pack,
+// which are copied.
+func (l *List) Take(entries []byte, count int) {
+	room := len(entries) + len(entries)/4
+	l.head = &block{epoch: l.Epoch(), buf: append(sized(room), entries...), n: uint32(count)}
+	l.count = count
 }
 
 // PushRight adds an element at the end.
@@ -161,7 +159,7 @@ func (l *List) PushRight(val []byte, lim Limit) {
 	} else if !l.Writable(b.epoch) {
 		b = l.ownLast()
 	}
-	b.append(l, e, lim)
+	b.append(l, &e, lim)
 	l.count++
 }
 
@@ -174,7 +172,7 @@ func (l *List) PushLeft(val []byte, lim Limit) {
 	} else if !l.Writable(b.epoch) {
 		b = l.ownHead()
 	}
-	b.prepend(l, e, lim)
+	b.prepend(l, &e, lim)
 	l.count++
 }
 

@@ -481,7 +481,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestTake fills lists from packs within the limit and beyond it.
+// TestTake fills lists from packs.
 func TestTake(t *testing.T) {
 	for _, n := range []int{1, 10, 500, 2000} {
 		p, m := listpack.New(), [][]byte(nil)
@@ -490,13 +490,18 @@ func TestTake(t *testing.T) {
 			p = listpack.Append(listpack.Append(p, m[2*i]), m[2*i+1])
 		}
 		l := New(cow.NewClock())
-		l.Take(p[2:], 2*n, lim8K)
+		l.Take(p[2:], 2*n)
 		l.check(t)
 		l.compare(t, m)
-		e, ok := l.Only()
-		if ok != (n <= 500) || ok && !bytes.Equal(e, p[2:]) {
-			t.Errorf("%d elements in one block: %v, the entries of the pack: %v", 2*n, ok, bytes.Equal(e, p[2:]))
+		if e, ok := l.Only(); !ok || !bytes.Equal(e, p[2:]) {
+			t.Errorf("%d elements: in one block %v, as they were in the pack %v", 2*n, ok, bytes.Equal(e, p[2:]))
 		}
+		for range 500 {
+			l.PushRight([]byte("x"), lim8K)
+			m = append(m, []byte("x"))
+		}
+		l.check(t)
+		l.compare(t, m)
 	}
 }
 

@@ -12,9 +12,9 @@ package stream
 // numbers are unknown; beyond it they are certain again at the stream's last entry, and
 // wherever a count went on past it.
 
-// holes tells whether a deleted entry may lie at id or behind it.
+// holes tells whether a deleted entry may lie at id or behind it, before a live one.
 func (s *Stream) holes(id ID) bool {
-	return s.length > 0 && !s.deleted.Zero() && !s.deleted.Less(id)
+	return s.length > 0 && !s.deleted.Less(s.first) && !s.deleted.Less(id)
 }
 
 // Number is which of all entries ever added the one at id is, or how many there were up to

@@ -2,6 +2,10 @@ package table
 
 import "redust/internal/assert"
 
+// Check is for the tests of those who build on tables: it walks the whole table and panics
+// if anything in it is wrong.
+func (t *Table) Check() { t.check() }
+
 // check walks the whole table and panics if anything that the package comment calls
 // always true is not.
 func (t *Table) check() {
@@ -59,7 +63,10 @@ func (t *Table) checkPage(p *page, top, index uint64) (count, timed, inner int, 
 		if at := p.deadline(i); at != 0 {
 			timed++
 		}
-		if at := p.inner(i); at != 0 {
+		object, ok := p.value(i).(Timed)
+		has := ok && object.NextDeadline() != 0
+		assert.That(has == (e[flagsAt]&flagTimed != 0), "table: deadlines in an object that nobody knows of, or none")
+		if has {
 			inner++
 		}
 		if at := p.next(i); at != 0 {

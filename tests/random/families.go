@@ -14,11 +14,12 @@ type Command struct {
 	Args   func(g *Gen) []string
 	Same   Comparison
 	Whole  bool // never spoilt
+	Waits  bool // said by one of those who may wait
 }
 
 // families is the list that a new family joins.
 func families() []Family {
-	return []Family{text(), bitmaps(), hyperloglogs(), keys(), deadlines(), databasesAndServer()}
+	return []Family{text(), bitmaps(), hyperloglogs(), places(), lists(), blocking(), keys(), deadlines(), databasesAndServer(), zsets(), streams(), sorts()}
 }
 
 func key(g *Gen) []string { return []string{g.Any()} }
@@ -195,7 +196,7 @@ func keys() Family {
 		{Name: "RENAMENX", Weight: 4, Args: two},
 		{Name: "COPY", Weight: 8, Args: clone},
 		{Name: "MOVE", Weight: 4, Args: func(g *Gen) []string { return []string{g.Any(), database(g)} }},
-		{Name: "OBJECT", Weight: 10, Args: func(g *Gen) []string { return []string{g.Of("ENCODING", "encoding"), g.Any()} }},
+		{Name: "OBJECT", Weight: 10, Args: func(g *Gen) []string { return []string{g.Of("ENCODING", "encoding"), g.Any()} }, Same: Encoding},
 		{Name: "OBJECT", Weight: 2, Args: func(g *Gen) []string { return []string{"FREQ", g.Any()} }},
 		{Name: "OBJECT", Weight: 2, Args: func(g *Gen) []string { return []string{"IDLETIME", g.Any()} }, Same: Shape},
 	}}

@@ -54,6 +54,9 @@ func (g *Gen) step() Step {
 		for _, c := range f.Commands {
 			if at -= c.Weight; at < 0 {
 				s := Step{Args: append([]string{c.Name}, c.Args(g)...), Same: c.Same}
+				if c.Waits {
+					s.Waiter = 1 + g.r.IntN(waiting)
+				}
 				if s.Same == nil {
 					s.Same = Exact
 				}

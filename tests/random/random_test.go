@@ -32,7 +32,7 @@ func redis(t *testing.T, args ...string) *server.Server {
 
 func start(t *testing.T, bin string, args ...string) *server.Server {
 	t.Helper()
-	s, err := server.Start(bin, args...)
+	s, err := server.Start(bin, append([]string{"--enable-debug-command", "yes"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestPlantedData(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if at, _, _, err := p.play([]Step{{[]string{"SET", "k", "v"}, Exact}}); at >= 0 || err != nil {
+		if at, _, _, err := p.play([]Step{step(Exact, "SET", "k", "v")}); at >= 0 || err != nil {
 			t.Fatal(at, err)
 		}
 		if d, err := p.compareData(); d != nil || err != nil {
