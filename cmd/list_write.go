@@ -234,7 +234,7 @@ func lset(c *Ctx) error {
 	if err := c.fits(int64(len(val))); err != nil {
 		return err
 	}
-	index, ok := at(i, e.Len())
+	index, ok := indexIn(i, e.Len())
 	if !ok {
 		return ErrIndex
 	}
