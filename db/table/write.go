@@ -188,6 +188,7 @@ func (t *Table) emptied(p *page) {
 	}
 	if cap(p.slab) > smallSlab {
 		t.bytes -= int64(cap(p.slab))
+		t.Clock().Free(p.slab)
 		p.slab = nil
 	}
 	p.slab, p.dead, p.over = p.slab[:0], 0, 0
@@ -198,10 +199,10 @@ func (t *Table) emptied(p *page) {
 // page is the table's own.
 func (t *Table) roomFor(p *page, need int) {
 	live := len(p.slab) - int(p.dead)
-	was := cap(p.slab)
+	old := p.slab
 	if 3*int(p.dead) >= len(p.slab) && p.dead > 0 || len(p.slab)+need > maxSlab {
 		assert.That(live+need <= maxSlab, "table: page too large")
-		fresh := sized(min(maxSlab, live+need+live/8))
+		fresh := t.Clock().Slab(min(maxSlab, live+need+live/8))
 		for i := range p.tags {
 			if p.tags[i] != 0 {
 				e := p.entry(i)
@@ -211,9 +212,10 @@ func (t *Table) roomFor(p *page, need int) {
 		}
 		p.slab, p.dead = fresh, 0
 	} else {
-		p.slab = append(sized(min(maxSlab, len(p.slab)+need+len(p.slab)/8)), p.slab...)
+		p.slab = append(t.Clock().Slab(min(maxSlab, len(old)+need+len(old)/8)), old...)
 	}
-	t.bytes += int64(cap(p.slab) - was)
+	t.bytes += int64(cap(p.slab) - cap(old))
+	t.Clock().Free(old)
 }
 
 // OwnEntry makes the entry's page writable and returns the entry as it is there, so that
