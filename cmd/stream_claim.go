@@ -37,7 +37,7 @@ func streamClaimCommands() []*Command {
 		{
 			Name: "xautoclaim", Arity: -6, Run: xautoclaim,
 			Flags: Write | Fast, ACL: acl.Stream,
-			Keys: []KeySpec{key(1, RW|Delete|Access)},
+			Keys: []KeySpec{key(1, RW|Delete)},
 			Doc: Doc{Group: "stream", Since: "6.2.0", Complexity: "O(COUNT)",
 				Summary: "Makes entries that have been pending for long pending at another consumer.",
 				Syntax:  "key group consumer min-idle-time start [COUNT count] [JUSTID]",
