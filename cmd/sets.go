@@ -105,9 +105,9 @@ func (c *Ctx) members() (db.Members, error) {
 	return it.Members(), nil
 }
 
-// editMembers looks up the set under argument 1 for changing. Done counts as the access.
+// editMembers looks up the set under argument 1 for changing.
 func (c *Ctx) editMembers() (db.Members, error) {
-	it, err := ofType(c.DB.Peek(c.Arg(1)), db.Set)
+	it, err := c.typedForWrite(1, db.Set)
 	if err != nil {
 		return db.Members{}, err
 	}
@@ -324,21 +324,17 @@ func srandMember(c *Ctx) error {
 // already only leaves the first.
 func smove(c *Ctx) error {
 	from, to, member := c.Arg(1), c.Arg(2), c.Args[3:4]
-	src, err := c.editMembers()
-	if err != nil {
-		return err
-	}
-	if src.Len() == 0 {
-		c.Out.Int(0)
-		return nil
-	}
-	it, err := ofType(c.DB.Peek(to), db.Set)
-	if err != nil {
-		return err
-	}
+	// The second one first: should it have expired, its removal may move the first.
+	it, wrong := c.typedForWrite(2, db.Set)
 	dst := it.Members()
+	src, err := c.editMembers()
+	if err == nil && src.Len() > 0 {
+		err = wrong
+	}
+	if err != nil {
+		return err
+	}
 	if bytes.Equal(from, to) || !src.Has(member[0]) {
-		c.changedMembers(&src, from, "", 0)
 		c.Out.Int(oneIf(src.Has(member[0])))
 		return nil
 	}
@@ -349,8 +345,7 @@ func smove(c *Ctx) error {
 	}
 	src.Remove(member)
 	c.changedMembers(&src, from, "srem", 1)
-	// The first set may have moved the second.
-	dst = c.DB.EditMembers(to, c.DB.Peek(to))
+	dst = c.DB.EditMembers(to, c.DB.Peek(to)) // the first may have moved it
 	c.changedMembers(&dst, to, "sadd", dst.Add(member))
 	c.Out.Int(1)
 	return nil

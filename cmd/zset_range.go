@@ -25,11 +25,15 @@ func zsetRangeCommands() []*Command {
 			Name: name, Arity: arity, Run: run,
 			Flags: ReadOnly, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc:  Doc{Group: "sorted_set", Since: since, Complexity: logN, Summary: summary, Syntax: syntax},
+			Doc:  Doc{Group: "sorted-set", Since: since, Complexity: logN, Summary: summary, Syntax: syntax},
 		}
 	}
 	old := func(c *Command, instead string) *Command {
 		c.Doc.Deprecated, c.Doc.ReplacedBy = "6.2.0", instead
+		return c
+	}
+	since := func(c *Command, version, what string) *Command {
+		c.Doc.History = [][2]string{{version, what}}
 		return c
 	}
 	count := func(name, since, summary string, run func(*Ctx) error) *Command {
@@ -37,7 +41,7 @@ func zsetRangeCommands() []*Command {
 			Name: name, Arity: 4, Run: run,
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc: Doc{Group: "sorted_set", Since: since, Complexity: "O(log(N))",
+			Doc: Doc{Group: "sorted-set", Since: since, Complexity: "O(log(N))",
 				Summary: summary, Syntax: "key min max"},
 		}
 	}
@@ -46,23 +50,24 @@ func zsetRangeCommands() []*Command {
 			Name: name, Arity: 4, Run: run,
 			Flags: Write, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Delete)},
-			Doc: Doc{Group: "sorted_set", Since: since, Complexity: "O(log(N)+M) for M members removed",
+			Doc: Doc{Group: "sorted-set", Since: since, Complexity: "O(log(N)+M) for M members removed",
 				Summary: summary, Syntax: syntax},
 		}
 	}
 	return []*Command{
-		read("zrange", -4, "1.2.0", "key start stop [<BYSCORE | BYLEX>] [REV] [LIMIT offset count] [WITHSCORES]",
+		since(read("zrange", -4, "1.2.0", "key start stop [<BYSCORE | BYLEX>] [REV] [LIMIT offset count] [WITHSCORES]",
 			"Lists the members in a range of places, scores, or members.",
 			func(c *Ctx) error { return rangeReply(c, spanOf{at: 1}) }),
+			"6.2.0", "REV, BYSCORE, BYLEX and LIMIT."),
 		old(read("zrevrange", -4, "1.2.0", "key start stop [WITHSCORES]", "Lists the members in a range of places, highest score first.",
 			func(c *Ctx) error { return rangeReply(c, spanOf{at: 1, by: byRank, reverse: true, fixed: true}) }),
 			"`ZRANGE` with the `REV` argument"),
-		old(read("zrangebyscore", -4, "1.0.5", "key min max [WITHSCORES] [LIMIT offset count]", "Lists the members in a range of scores.",
+		since(old(read("zrangebyscore", -4, "1.0.5", "key min max [WITHSCORES] [LIMIT offset count]", "Lists the members in a range of scores.",
 			func(c *Ctx) error { return rangeReply(c, spanOf{at: 1, by: byScore, fixed: true}) }),
-			"`ZRANGE` with the `BYSCORE` argument"),
-		old(read("zrevrangebyscore", -4, "2.2.0", "key max min [WITHSCORES] [LIMIT offset count]", "Lists the members in a range of scores, highest first.",
+			"`ZRANGE` with the `BYSCORE` argument"), "2.0.0", "WITHSCORES."),
+		since(old(read("zrevrangebyscore", -4, "2.2.0", "key max min [WITHSCORES] [LIMIT offset count]", "Lists the members in a range of scores, highest first.",
 			func(c *Ctx) error { return rangeReply(c, spanOf{at: 1, by: byScore, reverse: true, fixed: true}) }),
-			"`ZRANGE` with the `REV` and `BYSCORE` arguments"),
+			"`ZRANGE` with the `REV` and `BYSCORE` arguments"), "2.1.6", "Ends that are outside themselves."),
 		old(read("zrangebylex", -4, "2.8.9", "key min max [LIMIT offset count]", "Lists the members in a range of members of one score.",
 			func(c *Ctx) error { return rangeReply(c, spanOf{at: 1, by: byLex, fixed: true}) }),
 			"`ZRANGE` with the `BYLEX` argument"),
@@ -73,7 +78,7 @@ func zsetRangeCommands() []*Command {
 			Name: "zrangestore", Arity: -5, Run: zrangeStore,
 			Flags: Write | DenyOOM, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, OW|Update), key(2, RO|Access)},
-			Doc: Doc{Group: "sorted_set", Since: "6.2.0", Complexity: "O(log(N)+M) for M members stored",
+			Doc: Doc{Group: "sorted-set", Since: "6.2.0", Complexity: "O(log(N)+M) for M members stored",
 				Summary: "Stores the members in a range under another key.",
 				Syntax:  "dst src min max [<BYSCORE | BYLEX>] [REV] [LIMIT offset count]"},
 		},
@@ -322,7 +327,7 @@ func zrangeStore(c *Ctx) error {
 		return err
 	}
 	draft := c.DB.NewZDraft()
-	z.Each(from, n, false, func(member []byte, score float64) bool {
+	z.Each(from, n, s.reverse, func(member []byte, score float64) bool {
 		draft.Add(member, score)
 		return true
 	})

@@ -1,8 +1,6 @@
 package db
 
 import (
-	"math/bits"
-
 	"redust/db/intset"
 	"redust/db/listpack"
 	"redust/db/table"
@@ -147,24 +145,21 @@ func (s *Members) Scan(cursor uint64, each func(m listpack.Value)) uint64 {
 	return s.t.Scan(cursor, func(r table.Ref) { each(listpack.Value{Str: r.Key()}) })
 }
 
-// eachMarked is Each for some of the members: those that have a bit in marks, a word for
-// each page of a large set, for each 64 members of a small one, in the order of a walk. There
-// may be fewer words than that.
-func (s *Members) eachMarked(marks []uint64, yield func(m listpack.Value) bool) {
+// eachMarked is Each for some of the members, and tells whether yield never returned false.
+// Marked are those that have a bit in marks: a word for each page of a large set
+// (table.EachMarked), for each 64 members of a small one, in the order of a walk. There may be
+// fewer words than that.
+func (s *Members) eachMarked(marks []uint64, yield func(m listpack.Value) bool) bool {
 	if s.form == Large {
-		for w := s.t.Walk(); len(marks) > 0 && w.Next(); marks = marks[1:] {
-			for m := marks[0]; m != 0; m &= m - 1 {
-				if !yield(listpack.Value{Str: w.Key(bits.TrailingZeros64(m))}) {
-					return
-				}
-			}
-		}
-		return
+		return s.t.EachMarked(marks, func(key []byte) bool { return yield(listpack.Value{Str: key}) })
 	}
-	i := 0
+	i, more := 0, true
 	s.Each(func(m listpack.Value) bool {
-		marked := marks[i>>6]>>(i&63)&1 != 0
+		if marks[i>>6]>>(i&63)&1 != 0 {
+			more = yield(m)
+		}
 		i++
-		return (!marked || yield(m)) && i < 64*len(marks)
+		return more && i < 64*len(marks)
 	})
+	return more
 }

@@ -89,8 +89,7 @@ func (s *Sets) Forget() {
 	const keep = 1 << 16 // words, of marks for some three million members
 	clear(s.of)
 	clear(s.parts)
-	s.walks[0].Begin(nil)
-	s.walks[1].Begin(nil)
+	s.walks = [2]table.Walk{}
 	s.of, s.parts, s.n, s.probe.text = s.of[:0], s.parts[:0], 0, nil
 	s.index, s.order, s.marks = s.index[:0], s.order[:0], s.marks[:0]
 	if cap(s.marks) > keep {
@@ -112,16 +111,23 @@ func (s *Sets) Len() int { return s.n }
 // Each calls yield for every member of the result until it returns false. Members are
 // borrowed, and nothing may change meanwhile.
 func (s *Sets) Each(yield func(m listpack.Value) bool) {
-	more := true
-	each := func(m listpack.Value) bool {
-		more = yield(m)
-		return more
-	}
-	for i := 0; more && i < len(s.parts); i++ {
-		if p := &s.parts[i]; p.all {
-			p.of.Each(each)
-		} else {
-			p.of.eachMarked(s.marks[p.from:p.to], each)
+	for i := range s.parts {
+		switch p := &s.parts[i]; {
+		case !p.all:
+			if !p.of.eachMarked(s.marks[p.from:p.to], yield) {
+				return
+			}
+		case i == len(s.parts)-1:
+			p.of.Each(yield)
+		default:
+			more := true
+			p.of.Each(func(m listpack.Value) bool {
+				more = yield(m)
+				return more
+			})
+			if !more {
+				return
+			}
 		}
 	}
 }

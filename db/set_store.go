@@ -164,7 +164,9 @@ func addTo(t *table.Table) func(m listpack.Value) bool {
 // copyLarge makes a table of the result by copying the set of its first part, of which it
 // keeps most members.
 func (s *Sets) copyLarge(d *DB, p *part, kept int) *table.Table {
-	t := (*table.Table)(d.ownRoot(p.of.it).(*setTable).share().(*setTable))
+	// Looked up again: later look-ups may have moved it, by removing expired keys.
+	it := d.Peek(append([]byte(nil), p.of.it.Key()...))
+	t := (*table.Table)(d.ownRoot(it).(*setTable).share().(*setTable))
 	if kept < t.Len() {
 		marks := s.marks[p.from:p.to]
 		t.Sweep(func(w *table.Walk) (slots uint64) {

@@ -255,9 +255,6 @@ func (s *Members) Done() (gone bool) {
 	}
 	switch {
 	case !s.begun:
-		if s.it.OK() {
-			d.touch(s.it.ref)
-		}
 	case s.Len() == 0:
 		if s.it.OK() {
 			d.remove(s.key)
@@ -267,8 +264,6 @@ func (s *Members) Done() (gone bool) {
 		d.store(s.key, s.it, Set, s.form, s.b)
 	case s.rooted:
 		d.storeRoot(s.key, s.it, Set, Large, (*setTable)(s.t))
-	default:
-		d.touch(s.it.ref)
 	}
 	return false
 }

@@ -94,7 +94,15 @@ func (w *Walk) Hash(slot int) uint64 {
 }
 
 // In returns those of the slots whose keys o has, too. o shares the table's seed.
+//
+// Most keys that o does not have are told by their tags alone, without being read or hashed:
+// tags depend on the hash only, so a key whose tag is on no page of o that covers the page
+// at hand is not in o. A page has some 45 tags of 128, so that is two keys of three.
 func (w *Walk) In(o *Table, slots uint64) (found uint64) {
+	const worth = 8 // fewer keys are looked up at once
+	if bits.OnesCount64(slots) >= worth {
+		slots = w.likely(o, slots)
+	}
 	for m := slots; m != 0; m &= m - 1 {
 		i := bits.TrailingZeros64(m)
 		h := w.Hash(i)
@@ -103,6 +111,78 @@ func (w *Walk) In(o *Table, slots uint64) (found uint64) {
 		}
 	}
 	return found
+}
+
+// likely returns those of the slots whose tags are on the pages of o that cover the page at
+// hand: one, or two if o has more pages. If it has many more, all are likely.
+func (w *Walk) likely(o *Table, slots uint64) uint64 {
+	a := o.page(w.at)
+	b, mine, theirs := a, w.t.shift-w.p.depth, o.shift-a.depth // hash bits below a page's prefix
+	if theirs+1 < mine {
+		return slots
+	}
+	if theirs < mine {
+		h := w.at | 1<<theirs
+		if b = o.page(h); b.depth != a.depth {
+			return slots
+		}
+	}
+	var tags tagSet
+	tags.add(a)
+	if b != a {
+		tags.add(b)
+	}
+	return tags.filter(w.p, slots)
+}
+
+// tagSet is a set of tags, a bit each: those from 0x80 on, and those from 0xc0 on.
+type tagSet [2]uint64
+
+// add adds the tags of a page. It has no branches, since nobody could foretell them.
+func (s *tagSet) add(p *page) {
+	low, high := s[0], s[1]
+	for _, tag := range &p.tags {
+		bit := uint64(tag>>7) << (tag & 63) // of a free slot, none
+		upper := -uint64(tag >> 6 & 1)
+		low |= bit &^ upper
+		high |= bit & upper
+	}
+	s[0], s[1] = low, high
+}
+
+// filter returns those of the slots of a page whose tags are in the set.
+func (s *tagSet) filter(p *page, slots uint64) (passed uint64) {
+	low, high := s[0], s[1]
+	for i, tag := range &p.tags {
+		upper := -uint64(tag >> 6 & 1)
+		passed |= (low&^upper | high&upper) >> (tag & 63) & 1 << i
+	}
+	return passed & slots
+}
+
+// EachMarked calls yield for the marked keys until it returns false, and tells whether it
+// never did: marks has a word for each page that has entries, in hash order, with a bit for
+// each slot. There may be fewer words than pages. Nothing may change meanwhile.
+func (t *Table) EachMarked(marks []uint64, yield func(key []byte) bool) bool {
+	for _, d := range t.top {
+		for i := uint64(0); i < uint64(len(d.pages)); {
+			p := d.pages[i]
+			i += 1 << (d.depth - p.depth)
+			if p.count == 0 {
+				continue
+			}
+			if len(marks) == 0 {
+				return true
+			}
+			for m := marks[0]; m != 0; m &= m - 1 {
+				if !yield(p.key(bits.TrailingZeros64(m))) {
+					return false
+				}
+			}
+			marks = marks[1:]
+		}
+	}
+	return true
 }
 
 // KeyBytes is about how many bytes the keys and values have together.
