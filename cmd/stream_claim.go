@@ -31,7 +31,7 @@ func streamClaimCommands() []*Command {
 			Keys: []KeySpec{key(1, RW|Update)},
 			Doc: Doc{Group: "stream", Since: "5.0.0", Complexity: "O(log N) an ID, for N entries that are pending",
 				Summary: "Makes entries pending at another consumer.",
-				Syntax:  "key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid]",
+				Syntax:  "key group consumer min-idle-time ID [ID ...] [IDLE ms] [TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid]",
 				Hints:   []string{"nondeterministic_output"}},
 		},
 		{

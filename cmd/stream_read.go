@@ -28,7 +28,7 @@ func streamReadCommands() []*Command {
 			Keys: streams(1),
 			Doc: Doc{Group: "stream", Since: "5.0.0", Complexity: "O(log N + M) a stream, for M entries in the reply",
 				Summary: "Reads what is behind an ID in some streams, and may wait for it.",
-				Syntax:  "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]"},
+				Syntax:  "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] ID [ID ...]"},
 		},
 		{
 			Name: "xreadgroup", Arity: -7, Run: xreadgroup,
@@ -36,7 +36,7 @@ func streamReadCommands() []*Command {
 			Keys: streams(4),
 			Doc: Doc{Group: "stream", Since: "5.0.0", Complexity: "O(log N + M log P) a stream, for M entries in the reply and P that are pending",
 				Summary: "Reads what is new to a group of consumers, or pending at one of them, and may wait for it.",
-				Syntax:  "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]"},
+				Syntax:  "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] ID [ID ...]"},
 		},
 	}
 }
