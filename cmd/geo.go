@@ -177,17 +177,18 @@ options:
 		if err != nil {
 			return err
 		}
+		if err := c.fits(int64(len(c.Arg(i + 2)))); err != nil {
+			return err
+		}
 		scores = append(scores, float64(p.Score()))
 	}
 	c.scratch.geo.scores = reusable(scores)
-	key := c.Arg(1)
-	it, err := c.typedForWrite(1, db.ZSet)
+	z, err := c.zsetForWrite(1)
 	if err != nil {
 		return err
 	}
-	z := c.DB.ZSetOf(key, it)
-	if !xx {
-		if err := c.fitsPlaces(&z, first+2); err != nil {
+	if z.Card() > 0 || !xx {
+		if err := c.fitsMembers(&z, first+2, 3, xx); err != nil {
 			return err
 		}
 		z.Expect(n)
@@ -205,28 +206,13 @@ options:
 		}
 	}
 	if added+moved > 0 {
-		c.Changed(c.DB, key, "zadd")
+		c.Changed(c.DB, c.Arg(1), "zadd")
 	}
 	if ch {
 		added += moved
 	}
 	c.Out.Int(added)
 	return nil
-}
-
-// fitsPlaces guards max-collection-elements when every third argument from i on is about to
-// become a member of z.
-func (c *Ctx) fitsPlaces(z *db.SortedSet, i int) error {
-	if c.Cfg.MaxCollectionElements == 0 {
-		return nil
-	}
-	total := int64(z.Card())
-	for ; i < c.Argc(); i += 3 {
-		if _, ok := z.Score(c.Arg(i)); !ok {
-			total++
-		}
-	}
-	return c.fitsElements(total)
 }
 
 // geoDist replies nil unless both members are there.
