@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"redust/acl"
-	"redust/db"
 	"redust/db/geo"
 )
 
@@ -226,7 +225,7 @@ func geoDist(c *Ctx) error {
 			return err
 		}
 	}
-	z, err := c.places(1)
+	z, err := c.zset(1)
 	if err != nil {
 		return err
 	}
@@ -238,12 +237,6 @@ func geoDist(c *Ctx) error {
 	}
 	c.distance(geo.Distance(geo.At(a), geo.At(b)) / metres)
 	return nil
-}
-
-// places looks up the sorted set under argument i for reading; a missing one is empty.
-func (c *Ctx) places(i int) (db.SortedSet, error) {
-	it, err := c.typed(i, db.ZSet)
-	return c.DB.ZSetOf(c.Arg(i), it), err
 }
 
 // distance replies a distance.
@@ -262,7 +255,7 @@ func (c *Ctx) coordinates(p geo.Point) {
 
 // geoHash replies nil for a member that is not there.
 func geoHash(c *Ctx) error {
-	z, err := c.places(1)
+	z, err := c.zset(1)
 	if err != nil {
 		return err
 	}
@@ -280,7 +273,7 @@ func geoHash(c *Ctx) error {
 
 // geoPos replies an absent array for a member that is not there.
 func geoPos(c *Ctx) error {
-	z, err := c.places(1)
+	z, err := c.zset(1)
 	if err != nil {
 		return err
 	}

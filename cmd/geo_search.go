@@ -62,7 +62,7 @@ func geoRadiusByMemberRO(c *Ctx) error { return c.radius(true, false) }
 // radius is the GEORADIUS commands: the centre is a place or a member. The key is looked
 // up first, and without one the radius around a member is not even read: as in Redis.
 func (c *Ctx) radius(byMember, stores bool) error {
-	z, err := c.places(1)
+	z, err := c.zset(1)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func geoSearchStore(c *Ctx) error {
 // geoSearch reads the arguments of GEOSEARCH and GEOSEARCHSTORE, whose source is argument
 // src.
 func (c *Ctx) geoSearch(q *geoQuery, src int) error {
-	z, err := c.places(src)
+	z, err := c.zset(src)
 	if err != nil {
 		return err
 	}
