@@ -600,3 +600,45 @@ func TestHashAllocs(t *testing.T) {
 		}
 	}
 }
+
+// TestDrawAmongDue: drawing from a large hash of which nearly all is past its deadline, and
+// still there, costs one walk and not one a draw.
+func TestDrawAmongDue(t *testing.T) {
+	k, _ := newTest(5)
+	d, key := k.DB(0), []byte("h")
+	var f FieldEdit
+	d.EditFields(&f, key, Item{})
+	const all, alive, draws = 20_000, 10, 20_000
+	for i := range all {
+		at := int64(start + 1)
+		if i < alive {
+			at = 0
+		}
+		f.Set(fmt.Appendf(nil, "field:%d", i), []byte("v"), at)
+	}
+	f.Done()
+	k.SetNow(start + 10)
+	asked, rnd := 0, k.rnd
+	k.rnd = func() uint64 { asked++; return rnd() }
+	fields := d.Peek(key).Fields()
+	drawn := map[string]int{}
+	fields.Draw(draws, func(field, _ listpack.Value) bool {
+		drawn[string(field.Str)]++
+		return true
+	})
+	if len(drawn) != alive || asked > 2*draws {
+		t.Errorf("%d of %d fields drawn, with %d random numbers for %d draws", len(drawn), alive, asked, draws)
+	}
+	for name, n := range drawn {
+		if n < draws/alive/2 || n > draws/alive*2 {
+			t.Errorf("%s is drawn %d times of %d", name, n, draws)
+		}
+	}
+	asked = 0
+	seen := map[string]bool{}
+	fields.Sample(1, func(field, _ listpack.Value) bool { seen[string(field.Str)] = true; return true })
+	fields.Sample(alive, func(field, _ listpack.Value) bool { seen[string(field.Str)] = true; return true })
+	if len(seen) != alive || asked > all {
+		t.Errorf("%d of %d fields sampled, with %d random numbers", len(seen), alive, asked)
+	}
+}
