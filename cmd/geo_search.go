@@ -292,18 +292,15 @@ func (q *geoQuery) compare(x, y *found) int { return int(q.order) * cmp.Compare(
 func (q *geoQuery) each(z db.SortedSet, yield func(name []byte, score, dist float64) bool) {
 	area := q.area()
 	var room [geo.MaxIntervals]geo.Interval
-	for _, in := range area.Cover(room[:0]) {
-		more := true
-		z.Range(db.ScoreRange{Min: float64(in.Min), Max: float64(in.Max), MaxEx: true}, func(m []byte, score float64) bool {
-			if dist, inside := area.Distance(score); inside {
-				more = yield(m, score, dist)
-			}
-			return more
-		})
-		if !more {
-			return
-		}
+	var ranges [geo.MaxIntervals]db.ScoreRange
+	cover := area.Cover(room[:0])
+	for i, in := range cover {
+		ranges[i] = db.ScoreRange{Min: float64(in.Min), Max: float64(in.Max), MaxEx: true}
 	}
+	z.Ranges(ranges[:len(cover)], func(m []byte, score float64) bool {
+		dist, inside := area.Distance(score)
+		return !inside || yield(m, score, dist)
+	})
 }
 
 // replyUnsorted replies members as they are found.
