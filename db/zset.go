@@ -59,6 +59,8 @@ func (r *zsetRoot) share() table.Object {
 	return &zsetRoot{r.scores.Share(), r.order.Share(), r.signed}
 }
 
+func (r *zsetRoot) index() *table.Table { return r.scores }
+
 // SortedSet is a sorted set under a key, or, if the key is missing, one that the first
 // member creates. It is valid until something other than its own methods changes the
 // database.
