@@ -204,7 +204,7 @@ func zaddWith(c *Ctx, o zaddOptions) error {
 	}
 	pairs := (c.Argc() - first) / 2
 	if z.Card() > 0 || !o.xx {
-		if err := c.fitsMembers(&z, first, pairs, o.xx); err != nil {
+		if err := c.fitsMembers(&z, first+1, 2, o.xx); err != nil {
 			return err
 		}
 		z.Expect(pairs)
@@ -255,16 +255,17 @@ func zaddWith(c *Ctx, o zaddOptions) error {
 	return nil
 }
 
-// fitsMembers guards max-collection-elements against pairs of score and member from
-// argument first on.
-func (c *Ctx) fitsMembers(z *db.SortedSet, first, pairs int, xx bool) error {
-	if xx || c.fitsElements(int64(z.Card()+pairs)) == nil {
+// fitsMembers guards max-collection-elements before every step-th argument from i on becomes
+// a member.
+func (c *Ctx) fitsMembers(z *db.SortedSet, i, step int, xx bool) error {
+	more := (c.Argc() - i + step - 1) / step
+	if xx || c.fitsElements(int64(z.Card()+more)) == nil {
 		return nil
 	}
 	fresh := make(map[string]struct{}) // somebody has come close to a limit: count exactly
-	for i := first; i < c.Argc(); i += 2 {
-		if _, ok := z.Score(c.Arg(i + 1)); !ok {
-			fresh[string(c.Arg(i+1))] = struct{}{}
+	for ; i < c.Argc(); i += step {
+		if _, ok := z.Score(c.Arg(i)); !ok {
+			fresh[string(c.Arg(i))] = struct{}{}
 		}
 	}
 	if len(fresh) == 0 {
