@@ -34,7 +34,7 @@ func geoCommands() []*Command {
 	}
 	return []*Command{
 		{
-			Name: "geoadd", Arity: -5, Run: geoAdd,
+			Name: "geoadd", Arity: -5, Run: geoAdd, Member: 4,
 			Flags: Write | DenyOOM, ACL: acl.Geo,
 			Keys: []KeySpec{key(1, RW|Update)},
 			Doc: Doc{Group: "geo", Since: "3.2.0", Complexity: "O(log(N)) for each place, where N is the number of members",

@@ -128,10 +128,13 @@ func (c *Ctx) fitValues(f *db.FieldEdit, names [][]byte) error {
 	if limit == 0 {
 		return nil
 	}
+	var w resp.Writer
 	n := int64(0)
 	for _, name := range names {
 		v, _ := f.Get(name)
-		if n += int64(v.Len()); n > limit {
+		w.B = w.B[:0]
+		w.Int(int64(v.Len())) // as long as the head of a bulk string
+		if n += int64(len(w.B) + v.Len() + 2); n > limit {
 			return ErrReplyLimit
 		}
 	}

@@ -33,7 +33,7 @@ func zsetCommands() []*Command {
 	}
 	return []*Command{
 		{
-			Name: "zadd", Arity: -4, Run: zadd,
+			Name: "zadd", Arity: -4, Run: zadd, Member: 3,
 			Flags: Write | DenyOOM | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Update)},
 			Doc: Doc{Group: "sorted-set", Since: "1.2.0", Complexity: "O(log(N)) for each member",
@@ -42,14 +42,14 @@ func zsetCommands() []*Command {
 				History: [][2]string{{"2.4.0", "More than one member."}, {"3.0.2", "XX, NX, CH and INCR."}, {"6.2.0", "GT and LT."}}},
 		},
 		{
-			Name: "zincrby", Arity: 4, Run: zincrBy,
+			Name: "zincrby", Arity: 4, Run: zincrBy, Member: 3,
 			Flags: Write | DenyOOM | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Access|Update)},
 			Doc: Doc{Group: "sorted-set", Since: "1.2.0", Complexity: "O(log(N))",
 				Summary: "Adds to the score of a member.", Syntax: "key increment member"},
 		},
 		{
-			Name: "zrem", Arity: -3, Run: zrem,
+			Name: "zrem", Arity: -3, Run: zrem, Member: 2,
 			Flags: Write | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Delete)},
 			Doc: Doc{Group: "sorted-set", Since: "1.2.0", Complexity: "O(M*log(N)) for M members",
@@ -64,14 +64,14 @@ func zsetCommands() []*Command {
 				Summary: "Counts the members of a sorted set.", Syntax: "key"},
 		},
 		{
-			Name: "zscore", Arity: 3, Run: zscore,
+			Name: "zscore", Arity: 3, Run: zscore, Member: 2,
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
 			Doc: Doc{Group: "sorted-set", Since: "1.2.0", Complexity: "O(1)",
 				Summary: "Tells the score of a member.", Syntax: "key member"},
 		},
 		{
-			Name: "zmscore", Arity: -3, Run: zmscore,
+			Name: "zmscore", Arity: -3, Run: zmscore, Member: 2,
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
 			Doc: Doc{Group: "sorted-set", Since: "6.2.0", Complexity: "O(N) for N members",

@@ -58,6 +58,8 @@ func (r *zsetRoot) share() table.Object {
 	return &zsetRoot{r.scores.Share(), r.order.Share(), r.signed}
 }
 
+func (r *zsetRoot) index() *table.Table { return r.scores }
+
 // SortedSet is a sorted set under a key, or, if the key is missing, one that the first
 // member creates. It is valid until something other than its own methods changes the
 // database.
@@ -324,8 +326,29 @@ func (r *zsetRoot) score(key []byte) float64 {
 // Range calls yield for the members whose score is in a range, in order, until it returns
 // false.
 func (z *SortedSet) Range(s ScoreRange, yield func(member []byte, score float64) bool) {
-	from, n := z.ByScore(s)
-	z.Each(from, n, false, yield)
+	if s.Empty() {
+		return
+	}
+	if z.r == nil {
+		var tmp [20]byte
+		z.walkPack(func(at, score int) bool {
+			f := packedScore(z.p, score)
+			return s.below(f) || !s.above(f) && yield(listpack.Get(z.p, at).Text(&tmp), f)
+		})
+		return
+	}
+	first := orderBytes(s.Min)
+	if s.MinEx {
+		first++
+	}
+	var key [8]byte
+	binary.BigEndian.PutUint64(key[:], first)
+	for c := z.r.order.Seek(key[:]); c.OK(); c.Next() {
+		k := c.Key()
+		if f := z.r.score(k); s.above(f) || !yield(k[8:], f) {
+			return
+		}
+	}
 }
 
 // Put gives a member a score. s is what Find said of it.
