@@ -147,7 +147,7 @@ func TestBlock(t *testing.T) {
 					t.Errorf("a view saw the changes of %s", args)
 				}
 				h.checkBlocking(t)
-				if b := &h.blocking; b.clients != 0 || b.keys != 0 || len(b.queues) != 0 || len(b.timed) != 0 || b.goneKeys != 0 {
+				if b := &h.blocking; b.clients != 0 || b.keys != 0 || len(b.queues) != 0 || len(b.timed) != 0 || b.goneKeys != 0 || b.bytes != 0 {
 					t.Errorf("something is left of those who waited: %+v", b)
 				}
 			})
@@ -201,10 +201,11 @@ func (h *harness) checkBlocking(t *testing.T) {
 			fail("the deadlines are no heap")
 		}
 	}
-	names, gone := map[string]bool{}, 0
+	names, gone, bytes := map[string]bool{}, 0, 0
 	for hash, q := range b.queues {
 		for ; q != nil; q = q.next {
 			names[fmt.Sprint(q.d.ID, " ", string(q.key))] = true
+			bytes += q.memBytes()
 			if q.hash != hash || hash != h.KS.Hash(q.key) {
 				fail("%q is in the wrong chain", q.key)
 			}
@@ -229,8 +230,8 @@ func (h *harness) checkBlocking(t *testing.T) {
 			}
 		}
 	}
-	if len(names) != b.keys || gone != b.goneKeys {
-		fail("%d keys, %d of them OrGone; counted are %d and %d", len(names), gone, b.keys, b.goneKeys)
+	if len(names) != b.keys || gone != b.goneKeys || bytes != b.bytes {
+		fail("%d keys, %d of them OrGone, %d bytes; counted are %d, %d and %d", len(names), gone, bytes, b.keys, b.goneKeys, b.bytes)
 	}
 }
 

@@ -52,6 +52,8 @@ func newVocabulary() *vocabulary {
 			"m|km|ft|mi": "unit", "frommember|fromlonlat": "from", "byradius": "circle", "bybox-height": "box",
 			"geosearch ": "by", "geosearchstore ": "by", "store|storedist": "store",
 			"left|right": "where", "before|after": "where", "lmove left|right": "wherefrom whereto", "blmove left|right": "wherefrom whereto",
+			"maxlen|minid": "strategy", "=|~": "operator", "threshold-limit": "trim", "*|id": "id-or-auto", "id|$": "id",
+			"idle-start-end-count-consumer": "filters", "xreadgroup GROUP": "group-consumer",
 		},
 		shouted:  wordSet("m km ft mi"),
 		repeated: wordSet("GET PREFIX CONFIG"),
@@ -60,7 +62,8 @@ func newVocabulary() *vocabulary {
 	for _, k := range []struct{ kind, words string }{
 		{"integer", "seconds milliseconds offset increment decrement start end stop count index index1 index2 " +
 			"numkeys ttl frequency port db destination-db timeout protover client-id numreplicas numlocal " +
-			"rank num-matches len cursor bits bit min-match-len version limit maxage slot start-slot end-slot config-epoch cluster-bus-port weight"},
+			"rank num-matches len cursor bits bit min-match-len version limit maxage slot start-slot end-slot config-epoch cluster-bus-port weight " +
+			"entries-added entries-read"},
 		{"double", "longitude latitude radius width height"},
 		{"unix-time", "unix-time-seconds unix-time-milliseconds"},
 		{"pattern", "pattern"},
@@ -68,6 +71,10 @@ func newVocabulary() *vocabulary {
 		for _, w := range strings.Fields(k.words) {
 			v.kinds[w] = k.kind
 		}
+	}
+	v.kinds["xclaim ms"], v.kinds["xpending min-idle-time"] = "integer", "integer"
+	for _, c := range strings.Fields("xrange xrevrange xpending xautoclaim") {
+		v.kinds[c+" start"], v.kinds[c+" end"] = "string", "string"
 	}
 	v.kinds["setbit value"], v.kinds["bitfield value"] = "integer", "integer"
 	for _, c := range strings.Fields("blpop brpop blmove brpoplpush blmpop bzpopmin bzpopmax bzmpop") {

@@ -221,6 +221,7 @@ func changedDocs() map[string]string {
 		blocks     = "7.2 nests the unit with the end, which it needs"
 		untold     = "7.0 does not tell the arguments"
 		wrapped    = "a block of one, which the notation does not show"
+		groups     = "7.2 names groups and consumers as they are written"
 	)
 	return map[string]string{
 		"bitcount arguments":                blocks,
@@ -262,6 +263,17 @@ func changedDocs() map[string]string {
 		"zrevrank history":                  "as its arguments",
 		"zscan arguments":                   "NOSCORES came later",
 		"shutdown arguments":                "the notation tells that ABORT stands alone",
+		"xclaim arguments":                  "7.2 names LASTID's ID as it is written",
+		"xgroup|create arguments":           groups,
+		"xgroup|createconsumer arguments":   groups,
+		"xgroup|delconsumer arguments":      groups,
+		"xgroup|destroy arguments":          groups,
+		"xgroup|setid arguments":            groups,
+		"xinfo|consumers arguments":         groups,
+		"xinfo|consumers history":           "7.2 added a field",
+		"xinfo|stream history":              "7.2 added a field",
+		"xsetid arguments":                  "7.2 names MAXDELETEDID's ID as it is written",
+		"xtrim arguments":                   wrapped,
 	}
 }
 

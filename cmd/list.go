@@ -199,7 +199,7 @@ func lindex(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	if i, ok := at(i, n); ok {
+	if i, ok := indexIn(i, n); ok {
 		c.bulk(e.Get(i))
 		return nil
 	}
@@ -207,9 +207,9 @@ func lindex(c *Ctx) error {
 	return nil
 }
 
-// at turns an index as clients write it, from the end if negative, into one of a list of
+// indexIn turns an index as clients write it, from the end if negative, into one of a list of
 // length n; ok is false if there is no such element.
-func at(i int64, n int) (index int, ok bool) {
+func indexIn(i int64, n int) (index int, ok bool) {
 	if i < 0 {
 		i += int64(n)
 	}

@@ -234,7 +234,7 @@ func lset(c *Ctx) error {
 	if err := c.fits(int64(len(val))); err != nil {
 		return err
 	}
-	index, ok := at(i, e.Len())
+	index, ok := indexIn(i, e.Len())
 	if !ok {
 		return ErrIndex
 	}
@@ -268,6 +268,7 @@ func linsert(c *Ctx) error {
 		return false
 	})
 	if pivot < 0 {
+		e.Done()
 		c.Out.Int(-1)
 		return nil
 	}
@@ -306,6 +307,8 @@ func lrem(c *Ctx) error {
 	n := e.RemoveEqual(c.Arg(3), int(most), back)
 	if n > 0 {
 		c.changedElements(&e, 1, "lrem")
+	} else {
+		e.Done()
 	}
 	c.Out.Int(int64(n))
 	return nil
@@ -329,6 +332,7 @@ func ltrim(c *Ctx) error {
 	switch first, stay := span(from, to, n); {
 	case n == 0:
 	case stay == n:
+		e.Done()
 		c.Also(c.DB, c.Arg(1), "ltrim")
 	default:
 		e.Trim(false, n-first-stay)

@@ -26,7 +26,7 @@ func zsetCommands() []*Command {
 			Name: name, Arity: -3, Run: run,
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc: Doc{Group: "sorted-set", Since: "2.0.0", Complexity: "O(log(N))",
+			Doc: Doc{Group: "sorted_set", Since: "2.0.0", Complexity: "O(log(N))",
 				Summary: summary, Syntax: "key member [WITHSCORE]",
 				History: [][2]string{{"7.2.0", "WITHSCORE."}}},
 		}
@@ -36,7 +36,7 @@ func zsetCommands() []*Command {
 			Name: "zadd", Arity: -4, Run: zadd, Member: 3,
 			Flags: Write | DenyOOM | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Update)},
-			Doc: Doc{Group: "sorted-set", Since: "1.2.0", Complexity: "O(log(N)) for each member",
+			Doc: Doc{Group: "sorted_set", Since: "1.2.0", Complexity: "O(log(N)) for each member",
 				Summary: "Gives members of a sorted set their scores.",
 				Syntax:  "key [<NX | XX>] [<GT | LT>] [CH] [INCR] score member [score member ...]",
 				History: [][2]string{{"2.4.0", "More than one member."}, {"3.0.2", "XX, NX, CH and INCR."}, {"6.2.0", "GT and LT."}}},
@@ -45,14 +45,14 @@ func zsetCommands() []*Command {
 			Name: "zincrby", Arity: 4, Run: zincrBy, Member: 3,
 			Flags: Write | DenyOOM | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Access|Update)},
-			Doc: Doc{Group: "sorted-set", Since: "1.2.0", Complexity: "O(log(N))",
+			Doc: Doc{Group: "sorted_set", Since: "1.2.0", Complexity: "O(log(N))",
 				Summary: "Adds to the score of a member.", Syntax: "key increment member"},
 		},
 		{
 			Name: "zrem", Arity: -3, Run: zrem, Member: 2,
 			Flags: Write | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Delete)},
-			Doc: Doc{Group: "sorted-set", Since: "1.2.0", Complexity: "O(M*log(N)) for M members",
+			Doc: Doc{Group: "sorted_set", Since: "1.2.0", Complexity: "O(M*log(N)) for M members",
 				Summary: "Removes members from a sorted set.", Syntax: "key member [member ...]",
 				History: [][2]string{{"2.4.0", "More than one member."}}},
 		},
@@ -60,21 +60,21 @@ func zsetCommands() []*Command {
 			Name: "zcard", Arity: 2, Run: zcard,
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO)},
-			Doc: Doc{Group: "sorted-set", Since: "1.2.0", Complexity: "O(1)",
+			Doc: Doc{Group: "sorted_set", Since: "1.2.0", Complexity: "O(1)",
 				Summary: "Counts the members of a sorted set.", Syntax: "key"},
 		},
 		{
 			Name: "zscore", Arity: 3, Run: zscore, Member: 2,
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc: Doc{Group: "sorted-set", Since: "1.2.0", Complexity: "O(1)",
+			Doc: Doc{Group: "sorted_set", Since: "1.2.0", Complexity: "O(1)",
 				Summary: "Tells the score of a member.", Syntax: "key member"},
 		},
 		{
 			Name: "zmscore", Arity: -3, Run: zmscore, Member: 2,
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc: Doc{Group: "sorted-set", Since: "6.2.0", Complexity: "O(N) for N members",
+			Doc: Doc{Group: "sorted_set", Since: "6.2.0", Complexity: "O(N) for N members",
 				Summary: "Tells the scores of several members.", Syntax: "key member [member ...]"},
 		},
 		rank("zrank", "Tells the place of a member, lowest score first.", zrank),
@@ -83,7 +83,7 @@ func zsetCommands() []*Command {
 			Name: "zrandmember", Arity: -2, Run: zrandMember,
 			Flags: ReadOnly, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc: Doc{Group: "sorted-set", Since: "6.2.0", Complexity: "O(N) for N members drawn",
+			Doc: Doc{Group: "sorted_set", Since: "6.2.0", Complexity: "O(N) for N members drawn",
 				Summary: "Draws members at random.", Syntax: "key [count [WITHSCORES]]",
 				Hints: []string{"nondeterministic_output"}},
 		},
@@ -91,7 +91,7 @@ func zsetCommands() []*Command {
 			Name: "zscan", Arity: -3, Run: zscan,
 			Flags: ReadOnly, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc: Doc{Group: "sorted-set", Since: "2.8.0", Complexity: "O(COUNT) a call, O(N) for a whole walk over N members",
+			Doc: Doc{Group: "sorted_set", Since: "2.8.0", Complexity: "O(COUNT) a call, O(N) for a whole walk over N members",
 				Summary: "Lists members and scores piece by piece, by a cursor that leads from call to call.",
 				Syntax:  "key cursor [MATCH pattern] [COUNT count] [NOSCORES]",
 				Hints:   []string{"nondeterministic_output"}},
@@ -204,7 +204,7 @@ func zaddWith(c *Ctx, o zaddOptions) error {
 	}
 	pairs := (c.Argc() - first) / 2
 	if z.Card() > 0 || !o.xx {
-		if err := c.fitsMembers(&z, first, pairs, o.xx); err != nil {
+		if err := c.fitsMembers(&z, first+1, 2, o.xx); err != nil {
 			return err
 		}
 		z.Expect(pairs)
@@ -255,16 +255,17 @@ func zaddWith(c *Ctx, o zaddOptions) error {
 	return nil
 }
 
-// fitsMembers guards max-collection-elements against pairs of score and member from
-// argument first on.
-func (c *Ctx) fitsMembers(z *db.SortedSet, first, pairs int, xx bool) error {
-	if xx || c.fitsElements(int64(z.Card()+pairs)) == nil {
+// fitsMembers guards max-collection-elements before every step-th argument from i on becomes
+// a member.
+func (c *Ctx) fitsMembers(z *db.SortedSet, i, step int, xx bool) error {
+	more := (c.Argc() - i + step - 1) / step
+	if xx || c.fitsElements(int64(z.Card()+more)) == nil {
 		return nil
 	}
 	fresh := make(map[string]struct{}) // somebody has come close to a limit: count exactly
-	for i := first; i < c.Argc(); i += 2 {
-		if _, ok := z.Score(c.Arg(i + 1)); !ok {
-			fresh[string(c.Arg(i+1))] = struct{}{}
+	for ; i < c.Argc(); i += step {
+		if _, ok := z.Score(c.Arg(i)); !ok {
+			fresh[string(c.Arg(i))] = struct{}{}
 		}
 	}
 	if len(fresh) == 0 {

@@ -18,7 +18,7 @@ func zsetAlgebraCommands() []*Command {
 			Name: name, Arity: -3, Run: run,
 			Flags: ReadOnly, ACL: acl.SortedSet,
 			Keys: []KeySpec{numKeys(1, RO|Access)},
-			Doc: Doc{Group: "sorted-set", Since: since, Complexity: complexity,
+			Doc: Doc{Group: "sorted_set", Since: since, Complexity: complexity,
 				Summary: summary, Syntax: "numkeys key [key ...]" + options},
 		}
 	}
@@ -27,7 +27,7 @@ func zsetAlgebraCommands() []*Command {
 			Name: name, Arity: -4, Run: run,
 			Flags: Write | DenyOOM, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, OW|Update), numKeys(2, RO|Access)},
-			Doc: Doc{Group: "sorted-set", Since: since, Complexity: complexity,
+			Doc: Doc{Group: "sorted_set", Since: since, Complexity: complexity,
 				Summary: summary, Syntax: "destination numkeys key [key ...]" + options},
 		}
 	}

@@ -20,7 +20,7 @@ func zsetPopCommands() []*Command {
 			Name: name, Arity: -2, Run: run,
 			Flags: Write | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Access|Delete)},
-			Doc: Doc{Group: "sorted-set", Since: "5.0.0", Complexity: "O(log(N)+M) for M members",
+			Doc: Doc{Group: "sorted_set", Since: "5.0.0", Complexity: "O(log(N)+M) for M members",
 				Summary: summary, Syntax: "key [count]"},
 		}
 	}
@@ -29,7 +29,7 @@ func zsetPopCommands() []*Command {
 			Name: name, Arity: -3, Run: run,
 			Flags: Write | Fast | Blocking, ACL: acl.SortedSet,
 			Keys: []KeySpec{keys(1, -2, 1, RW|Access|Delete)},
-			Doc: Doc{Group: "sorted-set", Since: "5.0.0", Complexity: "O(log(N))",
+			Doc: Doc{Group: "sorted_set", Since: "5.0.0", Complexity: "O(log(N))",
 				Summary: summary, Syntax: "key [key ...] timeout",
 				History: [][2]string{{"6.0.0", "Fractions of a second."}}},
 		}
@@ -41,7 +41,7 @@ func zsetPopCommands() []*Command {
 			Name: "zmpop", Arity: -4, Run: zmpop,
 			Flags: Write, ACL: acl.SortedSet,
 			Keys: []KeySpec{numKeys(1, RW|Access|Delete)},
-			Doc: Doc{Group: "sorted-set", Since: "7.0.0", Complexity: "O(K)+O(M*log(N)) for K keys and M members",
+			Doc: Doc{Group: "sorted_set", Since: "7.0.0", Complexity: "O(K)+O(M*log(N)) for K keys and M members",
 				Summary: "Takes members from either end of the first sorted set that has any.",
 				Syntax:  "numkeys key [key ...] <MIN | MAX> [COUNT count]"},
 		},
@@ -51,7 +51,7 @@ func zsetPopCommands() []*Command {
 			Name: "bzmpop", Arity: -5, Run: bzmpop,
 			Flags: Write | Blocking, ACL: acl.SortedSet,
 			Keys: []KeySpec{numKeys(2, RW|Access|Delete)},
-			Doc: Doc{Group: "sorted-set", Since: "7.0.0", Complexity: "O(K)+O(M*log(N)) for K keys and M members",
+			Doc: Doc{Group: "sorted_set", Since: "7.0.0", Complexity: "O(K)+O(M*log(N)) for K keys and M members",
 				Summary: "Takes members from either end of the first sorted set that has any, and waits for some if need be.",
 				Syntax:  "timeout numkeys key [key ...] <MIN | MAX> [COUNT count]"},
 		},

@@ -25,7 +25,7 @@ func zsetRangeCommands() []*Command {
 			Name: name, Arity: arity, Run: run,
 			Flags: ReadOnly, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc:  Doc{Group: "sorted-set", Since: since, Complexity: logN, Summary: summary, Syntax: syntax},
+			Doc:  Doc{Group: "sorted_set", Since: since, Complexity: logN, Summary: summary, Syntax: syntax},
 		}
 	}
 	old := func(c *Command, instead string) *Command {
@@ -41,7 +41,7 @@ func zsetRangeCommands() []*Command {
 			Name: name, Arity: 4, Run: run,
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
-			Doc: Doc{Group: "sorted-set", Since: since, Complexity: "O(log(N))",
+			Doc: Doc{Group: "sorted_set", Since: since, Complexity: "O(log(N))",
 				Summary: summary, Syntax: "key min max"},
 		}
 	}
@@ -50,7 +50,7 @@ func zsetRangeCommands() []*Command {
 			Name: name, Arity: 4, Run: run,
 			Flags: Write, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Delete)},
-			Doc: Doc{Group: "sorted-set", Since: since, Complexity: "O(log(N)+M) for M members removed",
+			Doc: Doc{Group: "sorted_set", Since: since, Complexity: "O(log(N)+M) for M members removed",
 				Summary: summary, Syntax: syntax},
 		}
 	}
@@ -78,7 +78,7 @@ func zsetRangeCommands() []*Command {
 			Name: "zrangestore", Arity: -5, Run: zrangeStore,
 			Flags: Write | DenyOOM, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, OW|Update), key(2, RO|Access)},
-			Doc: Doc{Group: "sorted-set", Since: "6.2.0", Complexity: "O(log(N)+M) for M members stored",
+			Doc: Doc{Group: "sorted_set", Since: "6.2.0", Complexity: "O(log(N)+M) for M members stored",
 				Summary: "Stores the members in a range under another key.",
 				Syntax:  "dst src min max [<BYSCORE | BYLEX>] [REV] [LIMIT offset count]"},
 		},

@@ -359,10 +359,11 @@ func (e *ElementsEdit) RemoveEqual(val []byte, most int, back bool) (removed int
 // gone. It counts as one access, whether anything was changed or not.
 func (e *ElementsEdit) Done() (gone bool) {
 	d := e.d
+	if e.it.OK() {
+		e.it.ref = d.t.Current(e.it.ref)
+		d.touch(e.it.ref)
+	}
 	if !e.begun {
-		if e.it.OK() {
-			d.touch(e.it.ref)
-		}
 		return false
 	}
 	if e.long != nil && !e.rooted {
@@ -382,8 +383,6 @@ func (e *ElementsEdit) Done() (gone bool) {
 		d.store(e.key, e.it, List, Packed, e.pack)
 	case e.rooted:
 		d.storeRoot(e.key, e.it, List, Large, e.long)
-	default:
-		d.touch(e.it.ref)
 	}
 	return false
 }

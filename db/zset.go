@@ -3,6 +3,7 @@ package db
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 
 	"redust/db/listpack"
@@ -323,30 +324,65 @@ func (r *zsetRoot) score(key []byte) float64 {
 	return f
 }
 
-// Range calls yield for the members whose score is in a range, in order, until it returns
-// false.
-func (z *SortedSet) Range(s ScoreRange, yield func(member []byte, score float64) bool) {
-	if s.Empty() {
-		return
-	}
+// Ranges calls yield for the members whose score is in the first range, in order, then for
+// those of the next, until it returns false. It is for many ranges: a small set is walked
+// once, whatever their number.
+func (z *SortedSet) Ranges(ranges []ScoreRange, yield func(member []byte, score float64) bool) {
 	if z.r == nil {
-		var tmp [20]byte
-		z.walkPack(func(at, score int) bool {
-			f := packedScore(z.p, score)
-			return s.below(f) || !s.above(f) && yield(listpack.Get(z.p, at).Text(&tmp), f)
-		})
+		z.rangesPacked(ranges, yield)
 		return
-	}
-	first := orderBytes(s.Min)
-	if s.MinEx {
-		first++
 	}
 	var key [8]byte
-	binary.BigEndian.PutUint64(key[:], first)
-	for c := z.r.order.Seek(key[:]); c.OK(); c.Next() {
-		k := c.Key()
-		if f := z.r.score(k); s.above(f) || !yield(k[8:], f) {
-			return
+	for _, s := range ranges {
+		if s.Empty() {
+			continue
+		}
+		first := orderBytes(s.Min)
+		if s.MinEx {
+			first++
+		}
+		binary.BigEndian.PutUint64(key[:], first)
+		for c := z.r.order.Seek(key[:]); c.OK(); c.Next() {
+			k := c.Key()
+			f := z.r.score(k)
+			if s.above(f) {
+				break
+			}
+			if !yield(k[8:], f) {
+				return
+			}
+		}
+	}
+}
+
+// packedSpot is where a member stands in a listpack, and its score.
+type packedSpot struct {
+	score float64
+	at    int
+}
+
+func (z *SortedSet) rangesPacked(ranges []ScoreRange, yield func(member []byte, score float64) bool) {
+	spots := z.d.k.spots[:0]
+	z.walkPack(func(at, score int) bool {
+		spots = append(spots, packedSpot{packedScore(z.p, score), at})
+		return true
+	})
+	z.d.k.spots = spots
+	var tmp [20]byte
+	for _, s := range ranges {
+		from, _ := slices.BinarySearchFunc(spots, s, func(p packedSpot, s ScoreRange) int {
+			if s.below(p.score) {
+				return -1
+			}
+			return 1
+		})
+		for _, p := range spots[from:] {
+			if s.above(p.score) {
+				break
+			}
+			if !yield(listpack.Get(z.p, p.at).Text(&tmp), p.score) {
+				return
+			}
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestRange holds that Range, which seeks, finds what ByScore and Each, which count, find.
-func TestRange(t *testing.T) {
+// TestRanges holds that Ranges, which seeks, finds what ByScore and Each, which count, find.
+func TestRanges(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	d := New(1, r.Uint64).DB(0)
 	for _, n := range []int{0, 1, 5, 100, 1000} {
@@ -32,9 +32,18 @@ func TestRange(t *testing.T) {
 				})
 				return got
 			}
-			got := walk(func(yield func([]byte, float64) bool) { z.Range(s, yield) })
-			from, count := z.ByScore(s)
-			want := walk(func(yield func([]byte, float64) bool) { z.Each(from, count, false, yield) })
+			other := ScoreRange{float64(r.IntN(20)), float64(r.IntN(20)), r.IntN(2) == 0, r.IntN(2) == 0}
+			got := walk(func(yield func([]byte, float64) bool) { z.Ranges([]ScoreRange{s, other}, yield) })
+			want := walk(func(yield func([]byte, float64) bool) {
+				more := true
+				for _, s := range []ScoreRange{s, other} {
+					from, count := z.ByScore(s)
+					z.Each(from, count, false, func(m []byte, score float64) bool {
+						more = more && yield(m, score)
+						return more
+					})
+				}
+			})
 			if !slices.Equal(got, want) {
 				t.Fatalf("%d members, %+v: %v, want %v", n, s, got, want)
 			}

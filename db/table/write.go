@@ -188,6 +188,7 @@ func (t *Table) emptied(p *page) {
 	}
 	if cap(p.slab) > smallSlab {
 		t.bytes -= int64(cap(p.slab))
+		t.Clock().Free(p.slab)
 		p.slab = nil
 	}
 	p.slab, p.dead, p.over = p.slab[:0], 0, 0
@@ -197,10 +198,10 @@ func (t *Table) emptied(p *page) {
 // third of the slab or it cannot grow, else by growing it. The page is the table's own.
 func (t *Table) roomFor(p *page, need int) {
 	live := len(p.slab) - int(p.dead)
-	was := cap(p.slab)
+	old := p.slab
 	if 3*int(p.dead) >= len(p.slab) && p.dead > 0 || len(p.slab)+need > maxSlab {
 		assert.That(live+need <= maxSlab, "table: page too large")
-		fresh := sized(min(maxSlab, p.roomy(live+need)))
+		fresh := t.Clock().Slab(min(maxSlab, p.roomy(live+need)))
 		for i := range p.tags {
 			if p.tags[i] != 0 {
 				e := p.entry(i)
@@ -210,9 +211,10 @@ func (t *Table) roomFor(p *page, need int) {
 		}
 		p.slab, p.dead = fresh, 0
 	} else {
-		p.slab = append(sized(min(maxSlab, p.roomy(len(p.slab)+need))), p.slab...)
+		p.slab = append(t.Clock().Slab(min(maxSlab, p.roomy(len(old)+need))), old...)
 	}
-	t.bytes += int64(cap(p.slab) - was)
+	t.bytes += int64(cap(p.slab) - cap(old))
+	t.Clock().Free(old)
 }
 
 // roomy is how large a slab should be that has to hold least bytes: half as much again, but

@@ -228,7 +228,7 @@ func blocking() Family {
 	read := func(g *Gen) []string {
 		out := []string{"BLOCK", "0", "STREAMS"}
 		if g.OneIn(3) {
-			return append(out, "w0", "w1", "$", "$") // not one twice, which Redis 7.0 replies once
+			return append(out, "wait:s0", "wait:s1", "$", "$") // not one twice, which Redis 7.0 replies once
 		}
 		return append(out, g.log(), g.Of("$", "1", "1-5"))
 	}
@@ -268,16 +268,16 @@ func blocking() Family {
 
 // several is one to three keys that no chain leads to and that only lists are stored under.
 func (g *Gen) several() []string {
-	return g.Keys(3, func() string { return "m" + strconv.Itoa(g.r.IntN(4)) })
+	return g.Keys(3, func() string { return "wait:l" + strconv.Itoa(g.r.IntN(4)) })
 }
 
 // ranks is one to three keys under which only sorted sets are stored.
 func (g *Gen) ranks() []string {
-	return g.Keys(3, func() string { return "y" + strconv.Itoa(g.r.IntN(3)) })
+	return g.Keys(3, func() string { return "wait:z" + strconv.Itoa(g.r.IntN(3)) })
 }
 
 // log is a key under which only streams are stored.
-func (g *Gen) log() string { return "w" + strconv.Itoa(g.r.IntN(3)) }
+func (g *Gen) log() string { return "wait:s" + strconv.Itoa(g.r.IntN(3)) }
 
 // Chained is a key that chains may lead to, or may begin at.
 func (g *Gen) Chained() string {
@@ -288,4 +288,4 @@ func (g *Gen) Chained() string {
 }
 
 // next is a key that chains lead to.
-func (g *Gen) next() string { return "d" + strconv.Itoa(g.r.IntN(3)) }
+func (g *Gen) next() string { return "wait:d" + strconv.Itoa(g.r.IntN(3)) }
