@@ -25,7 +25,7 @@ func TestImports(t *testing.T) {
 		"db/sorting":      "internal",
 		"db/ztree":        "db/cow internal",
 		"db/seq":          "db/cow db/listpack internal",
-		"db/stream":       "db/cow db/listpack db/ztree internal",
+		"db/stream":       "db/cow db/listpack internal",
 		"db/glob":         "internal",
 		"db/hll":          "internal",
 		"db/bits":         "internal",

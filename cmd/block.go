@@ -45,7 +45,7 @@ import (
 // who reads through a group of a stream has to learn that the group is gone (Wait.OrGone).
 //
 // What follows in the client's pipeline stays with the connection (loop) until the client
-// is served. A client whose connection is known to be gone is not served, lest an element
+// is served. A client whose connection is known to be gone is passed over, lest an element
 // go with it.
 //
 // # Costs
@@ -193,7 +193,11 @@ func (s *Server) serve() {
 		q.ready, q.serving = false, true
 		paused := s.serveQueue(q)
 		q.serving = false
-		if paused && q.first != nil {
+		switch {
+		case !paused || q.first == nil:
+		case s.pausedUntil == 0: // by now
+			b.look(q)
+		default:
 			q.ready = true
 			b.postpone = append(b.postpone, q)
 		}
@@ -212,11 +216,12 @@ func (s *Server) serveQueue(q *queue) (paused bool) {
 		switch {
 		case !fits && q.orGone == 0:
 			return paused
-		case w.cl.leaving():
-			w.leave()
+		case w.cl.leaving(): // it waits until it is gone, lest what it said behind be run
 		case !fits && !w.orGone:
 		case s.pausedUntil != 0 && s.postpones(w.cmd):
 			paused = true
+		case paused && s.pausedUntil == 0:
+			return true // the pause has just ended: once more, from the first on
 		case !s.runAgain(w) && q.on != db.Stream:
 			return paused // it did not want what there is, nor will those behind it
 		}

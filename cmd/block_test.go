@@ -147,7 +147,7 @@ func TestBlock(t *testing.T) {
 					t.Errorf("a view saw the changes of %s", args)
 				}
 				h.checkBlocking(t)
-				if b := &h.blocking; b.clients != 0 || b.keys != 0 || len(b.queues) != 0 || len(b.timed) != 0 || b.goneKeys != 0 {
+				if b := &h.blocking; b.clients != 0 || b.keys != 0 || len(b.queues) != 0 || len(b.timed) != 0 || b.goneKeys != 0 || b.bytes != 0 {
 					t.Errorf("something is left of those who waited: %+v", b)
 				}
 			})
@@ -201,10 +201,11 @@ func (h *harness) checkBlocking(t *testing.T) {
 			fail("the deadlines are no heap")
 		}
 	}
-	names, gone := map[string]bool{}, 0
+	names, gone, bytes := map[string]bool{}, 0, 0
 	for hash, q := range b.queues {
 		for ; q != nil; q = q.next {
 			names[fmt.Sprint(q.d.ID, " ", string(q.key))] = true
+			bytes += q.memBytes()
 			if q.hash != hash || hash != h.KS.Hash(q.key) {
 				fail("%q is in the wrong chain", q.key)
 			}
@@ -229,8 +230,8 @@ func (h *harness) checkBlocking(t *testing.T) {
 			}
 		}
 	}
-	if len(names) != b.keys || gone != b.goneKeys {
-		fail("%d keys, %d of them OrGone; counted are %d and %d", len(names), gone, b.keys, b.goneKeys)
+	if len(names) != b.keys || gone != b.goneKeys || bytes != b.bytes {
+		fail("%d keys, %d of them OrGone, %d bytes; counted are %d, %d and %d", len(names), gone, bytes, b.keys, b.goneKeys, b.bytes)
 	}
 }
 
@@ -381,6 +382,39 @@ func TestBlockedUnderPause(t *testing.T) {
 	h.checkBlocking(t)
 }
 
+// TestPauseEndsWhileServing holds that whoever a pause held back is not forgotten when the
+// pause ends while others are served.
+func TestPauseEndsWhileServing(t *testing.T) {
+	h := newBlockHarness(borrowed)
+	bread := h.Commands.Named("bread")
+	run := bread.Run
+	bread.Run = func(c *Ctx) error {
+		h.mono += 5e6 // a slow one
+		return run(c)
+	}
+	a, b, c, d := h.dial(), h.dial(), h.dial(), h.dial()
+	a.say("bgetdel q 0")
+	b.say("bread q $")
+	c.say("bgetdel q 0")
+	h.Pause(h.KS.Now()+3, false)
+	h.KS.DB(0).SetString([]byte("q"), []byte("v"), db.Plain, 0)
+	h.changedByItself(h.KS.DB(0), []byte("q"), "set")
+	h.goOn()
+	h.checkBlocking(t)
+	h.pass(100)
+	d.say("SET q w")
+	want := func(name string, p *played, val string) {
+		t.Helper()
+		if got := string(p.cl.Out.B); !strings.Contains(got, val) {
+			t.Errorf("%s got %q, want %s", name, got, val)
+		}
+	}
+	want("a", a, "\r\nv\r\n")
+	want("b", b, "\r\nv\r\n")
+	want("c", c, "\r\nw\r\n")
+	h.checkBlocking(t)
+}
+
 // TestLeavingClientsAreNotServed holds that an element does not go with a client that is
 // gone.
 func TestLeavingClientsAreNotServed(t *testing.T) {
@@ -392,6 +426,9 @@ func TestLeavingClientsAreNotServed(t *testing.T) {
 	c.say("SET q v")
 	if len(a.cl.Out.B) > 0 || len(b.cl.Out.B) == 0 {
 		t.Errorf("one that leaves got %q, one that stays %q", a.cl.Out.B, b.cl.Out.B)
+	}
+	if !a.cl.Has(ClientBlocked) {
+		t.Error("one that leaves was let go on: what it said behind would be run")
 	}
 	h.checkBlocking(t)
 }

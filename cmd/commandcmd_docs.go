@@ -47,7 +47,7 @@ func writeDoc(w *resp.Writer, v *vocabulary, c *Command) {
 	w.Map(n)
 	writeText(w, "summary", d.Summary)
 	writeText(w, "since", d.Since)
-	writeText(w, "group", d.Group)
+	writeText(w, "group", strings.ReplaceAll(d.Group, "_", "-"))
 	writeText(w, "complexity", d.Complexity)
 	if deprecated || d.Internal {
 		var flags []string

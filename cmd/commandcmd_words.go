@@ -28,7 +28,7 @@ func newVocabulary() *vocabulary {
 		valueNames: map[string]string{
 			"BY pattern": "by-pattern", "GET pattern": "get-pattern", "ADDR ip:port": "addr", "LADDR ip:port": "laddr",
 			"TYPE": "client-type", "SKIPME": "skipme", "FILTERBY": "filterby", "OVERFLOW": "overflow-block",
-			"CH": "change", "STORE key": "storekey", "STOREDIST key": "storedistkey",
+			"CH": "change", "INCR": "increment", "STORE key": "storekey", "STOREDIST key": "storedistkey",
 			"KEYS key": "keys", "AUTH password": "auth", "ALPHA": "sorting", "ip:port": "old-format",
 		},
 		// A token in capitals, else the tokens or names of what is in it, joined by | in a
@@ -48,9 +48,12 @@ func newVocabulary() *vocabulary {
 			"CONFIG": "configs", "count-any": "count-block", "count-withvalues": "options",
 			"importing|migrating|node|stable": "subcommand", "force|takeover": "options", "hard|soft": "reset-type",
 			"start-slot-end-slot": "range",
-			"m|km|ft|mi":          "unit", "frommember|fromlonlat": "from", "byradius": "circle", "bybox-height": "box",
+			"gt|lt":               "comparison", "byscore|bylex": "sortby", "min|max": "where", "sum|min|max": "aggregate", "count-withscores": "options",
+			"m|km|ft|mi": "unit", "frommember|fromlonlat": "from", "byradius": "circle", "bybox-height": "box",
 			"geosearch ": "by", "geosearchstore ": "by", "store|storedist": "store",
 			"left|right": "where", "before|after": "where", "lmove left|right": "wherefrom whereto", "blmove left|right": "wherefrom whereto",
+			"maxlen|minid": "strategy", "=|~": "operator", "threshold-limit": "trim", "*|id": "id-or-auto", "id|$": "id",
+			"idle-start-end-count-consumer": "filters", "xreadgroup GROUP": "group-consumer",
 		},
 		shouted:  wordSet("m km ft mi"),
 		repeated: wordSet("GET PREFIX CONFIG"),
@@ -59,7 +62,8 @@ func newVocabulary() *vocabulary {
 	for _, k := range []struct{ kind, words string }{
 		{"integer", "seconds milliseconds offset increment decrement start end stop count index index1 index2 " +
 			"numkeys ttl frequency port db destination-db timeout protover client-id numreplicas numlocal " +
-			"rank num-matches len cursor bits bit min-match-len version limit maxage slot start-slot end-slot config-epoch cluster-bus-port"},
+			"rank num-matches len cursor bits bit min-match-len version limit maxage slot start-slot end-slot config-epoch cluster-bus-port weight " +
+			"entries-added entries-read"},
 		{"double", "longitude latitude radius width height"},
 		{"unix-time", "unix-time-seconds unix-time-milliseconds"},
 		{"pattern", "pattern"},
@@ -68,10 +72,18 @@ func newVocabulary() *vocabulary {
 			v.kinds[w] = k.kind
 		}
 	}
+	v.kinds["xclaim ms"], v.kinds["xpending min-idle-time"] = "integer", "integer"
+	for _, c := range strings.Fields("xrange xrevrange xpending xautoclaim") {
+		v.kinds[c+" start"], v.kinds[c+" end"] = "string", "string"
+	}
 	v.kinds["setbit value"], v.kinds["bitfield value"] = "integer", "integer"
-	for _, c := range strings.Fields("blpop brpop blmove brpoplpush blmpop") {
+	for _, c := range strings.Fields("blpop brpop blmove brpoplpush blmpop bzpopmin bzpopmax bzmpop") {
 		v.kinds[c+" timeout"] = "double"
 	}
+	for _, c := range strings.Fields("zcount zrangebyscore zrevrangebyscore zremrangebyscore") {
+		v.kinds[c+" min"], v.kinds[c+" max"] = "double", "double"
+	}
+	v.kinds["zadd score"], v.kinds["zrange start"], v.kinds["zrange stop"] = "double", "string", "string"
 	v.kinds["incrbyfloat increment"], v.kinds["hincrbyfloat increment"] = "double", "double"
 	return v
 }

@@ -85,6 +85,10 @@ func changedInfo() map[string]string {
 		"brpop flags":                   waits,
 		"blmove flags":                  waits,
 		"brpoplpush flags":              waits,
+		"bzpopmin flags":                waits,
+		"bzpopmax flags":                waits,
+		"zrank arity":                   "7.2 added WITHSCORE",
+		"zrevrank arity":                "as zrank",
 		"command|getkeys arity":         "7.2 takes commands without arguments",
 		"command|getkeysandflags arity": "as getkeys",
 		"client|setname tips":           "new in 7.2",
@@ -205,6 +209,7 @@ func renamed() map[string]string {
 		"encoding-offset": "get-block", "encoding-offset-value": "set-block", "encoding-offset-increment": "incrby-block",
 		"wrap-sat-fail": "overflow-block", "timeout-error": "unblock-type",
 		"count": "count-block", "longitude-latitude": "fromlonlat", "longitude-latitude-member": "data",
+		"score-member": "data",
 	}
 }
 
@@ -216,6 +221,7 @@ func changedDocs() map[string]string {
 		blocks     = "7.2 nests the unit with the end, which it needs"
 		untold     = "7.0 does not tell the arguments"
 		wrapped    = "a block of one, which the notation does not show"
+		groups     = "7.2 names groups and consumers as they are written"
 	)
 	return map[string]string{
 		"bitcount arguments":                blocks,
@@ -251,7 +257,23 @@ func changedDocs() map[string]string {
 		"pfmerge arguments":                 "since 7.2 without sources, too",
 		"sort arguments":                    "7.2 tells BY's pattern from GET's",
 		"sort_ro arguments":                 "as sort",
+		"zrank arguments":                   "7.2 added WITHSCORE",
+		"zrank history":                     "as its arguments",
+		"zrevrank arguments":                "7.2 added WITHSCORE",
+		"zrevrank history":                  "as its arguments",
+		"zscan arguments":                   "NOSCORES came later",
 		"shutdown arguments":                "the notation tells that ABORT stands alone",
+		"xclaim arguments":                  "7.2 names LASTID's ID as it is written",
+		"xgroup|create arguments":           groups,
+		"xgroup|createconsumer arguments":   groups,
+		"xgroup|delconsumer arguments":      groups,
+		"xgroup|destroy arguments":          groups,
+		"xgroup|setid arguments":            groups,
+		"xinfo|consumers arguments":         groups,
+		"xinfo|consumers history":           "7.2 added a field",
+		"xinfo|stream history":              "7.2 added a field",
+		"xsetid arguments":                  "7.2 names MAXDELETEDID's ID as it is written",
+		"xtrim arguments":                   wrapped,
 	}
 }
 

@@ -337,7 +337,7 @@ func TestArguments(t *testing.T) {
 		{"x", "[LIMIT offset count]", "limit:block=LIMIT?(offset:integer count:integer)"},
 		{"x", "[COUNT count [ANY]]", "count-block:block?(count:integer=COUNT any:pure-token=ANY?)"}, // the token is the value's
 		{"x", "[PREFIX prefix [PREFIX prefix ...]]", "prefix:string=PREFIX?*!"},
-		{"x", "[WEIGHTS weight [WEIGHTS weight ...]]", "weight:string=WEIGHTS?*"}, // one token for all
+		{"x", "[WEIGHTS weight [WEIGHTS weight ...]]", "weight:integer=WEIGHTS?*"}, // one token for all
 		{"x", "[command-name [command-name ...]]", "command-name:string?*"},
 		{"x", "STREAMS key [key ...] ID [ID ...]", "streams:block=STREAMS(key:key#0* id:string*)"}, // ID is no token here
 		{"x", "<host port | NO ONE>", "args:oneof(host-port:block(host:string port:integer) no-one:block(no:pure-token=NO one:pure-token=ONE))"},

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"redust/acl"
-	"redust/db"
 	"redust/db/geo"
 )
 
@@ -34,7 +33,7 @@ func geoCommands() []*Command {
 	}
 	return []*Command{
 		{
-			Name: "geoadd", Arity: -5, Run: geoAdd,
+			Name: "geoadd", Arity: -5, Run: geoAdd, Member: 4,
 			Flags: Write | DenyOOM, ACL: acl.Geo,
 			Keys: []KeySpec{key(1, RW|Update)},
 			Doc: Doc{Group: "geo", Since: "3.2.0", Complexity: "O(log(N)) for each place, where N is the number of members",
@@ -177,17 +176,18 @@ options:
 		if err != nil {
 			return err
 		}
+		if err := c.fits(int64(len(c.Arg(i + 2)))); err != nil {
+			return err
+		}
 		scores = append(scores, float64(p.Score()))
 	}
 	c.scratch.geo.scores = reusable(scores)
-	key := c.Arg(1)
-	it, err := c.typedForWrite(1, db.ZSet)
+	z, err := c.zsetForWrite(1)
 	if err != nil {
 		return err
 	}
-	z := c.DB.ZSetOf(key, it)
-	if !xx {
-		if err := c.fitsPlaces(&z, first+2); err != nil {
+	if z.Card() > 0 || !xx {
+		if err := c.fitsMembers(&z, first+2, 3, xx); err != nil {
 			return err
 		}
 		z.Expect(n)
@@ -205,28 +205,13 @@ options:
 		}
 	}
 	if added+moved > 0 {
-		c.Changed(c.DB, key, "zadd")
+		c.Changed(c.DB, c.Arg(1), "zadd")
 	}
 	if ch {
 		added += moved
 	}
 	c.Out.Int(added)
 	return nil
-}
-
-// fitsPlaces guards max-collection-elements when every third argument from i on is about to
-// become a member of z.
-func (c *Ctx) fitsPlaces(z *db.SortedSet, i int) error {
-	if c.Cfg.MaxCollectionElements == 0 {
-		return nil
-	}
-	total := int64(z.Card())
-	for ; i < c.Argc(); i += 3 {
-		if _, ok := z.Score(c.Arg(i)); !ok {
-			total++
-		}
-	}
-	return c.fitsElements(total)
 }
 
 // geoDist replies nil unless both members are there.
@@ -240,7 +225,7 @@ func geoDist(c *Ctx) error {
 			return err
 		}
 	}
-	z, err := c.places(1)
+	z, err := c.zset(1)
 	if err != nil {
 		return err
 	}
@@ -252,12 +237,6 @@ func geoDist(c *Ctx) error {
 	}
 	c.distance(geo.Distance(geo.At(a), geo.At(b)) / metres)
 	return nil
-}
-
-// places looks up the sorted set under argument i for reading; a missing one is empty.
-func (c *Ctx) places(i int) (db.SortedSet, error) {
-	it, err := c.typed(i, db.ZSet)
-	return c.DB.ZSetOf(c.Arg(i), it), err
 }
 
 // distance replies a distance.
@@ -276,7 +255,7 @@ func (c *Ctx) coordinates(p geo.Point) {
 
 // geoHash replies nil for a member that is not there.
 func geoHash(c *Ctx) error {
-	z, err := c.places(1)
+	z, err := c.zset(1)
 	if err != nil {
 		return err
 	}
@@ -294,7 +273,7 @@ func geoHash(c *Ctx) error {
 
 // geoPos replies an absent array for a member that is not there.
 func geoPos(c *Ctx) error {
-	z, err := c.places(1)
+	z, err := c.zset(1)
 	if err != nil {
 		return err
 	}

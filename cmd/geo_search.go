@@ -62,7 +62,7 @@ func geoRadiusByMemberRO(c *Ctx) error { return c.radius(true, false) }
 // radius is the GEORADIUS commands: the centre is a place or a member. The key is looked
 // up first, and without one the radius around a member is not even read: as in Redis.
 func (c *Ctx) radius(byMember, stores bool) error {
-	z, err := c.places(1)
+	z, err := c.zset(1)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func geoSearchStore(c *Ctx) error {
 // geoSearch reads the arguments of GEOSEARCH and GEOSEARCHSTORE, whose source is argument
 // src.
 func (c *Ctx) geoSearch(q *geoQuery, src int) error {
-	z, err := c.places(src)
+	z, err := c.zset(src)
 	if err != nil {
 		return err
 	}
@@ -292,18 +292,15 @@ func (q *geoQuery) compare(x, y *found) int { return int(q.order) * cmp.Compare(
 func (q *geoQuery) each(z db.SortedSet, yield func(name []byte, score, dist float64) bool) {
 	area := q.area()
 	var room [geo.MaxIntervals]geo.Interval
-	for _, in := range area.Cover(room[:0]) {
-		more := true
-		z.Range(db.ScoreRange{Min: float64(in.Min), Max: float64(in.Max), MaxEx: true}, func(m []byte, score float64) bool {
-			if dist, inside := area.Distance(score); inside {
-				more = yield(m, score, dist)
-			}
-			return more
-		})
-		if !more {
-			return
-		}
+	var ranges [geo.MaxIntervals]db.ScoreRange
+	cover := area.Cover(room[:0])
+	for i, in := range cover {
+		ranges[i] = db.ScoreRange{Min: float64(in.Min), Max: float64(in.Max), MaxEx: true}
 	}
+	z.Ranges(ranges[:len(cover)], func(m []byte, score float64) bool {
+		dist, inside := area.Distance(score)
+		return !inside || yield(m, score, dist)
+	})
 }
 
 // replyUnsorted replies members as they are found.

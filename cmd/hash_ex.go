@@ -62,10 +62,20 @@ func (c *Ctx) fieldTime(i int) (at int64, ok bool, err error) {
 	return at, true, err
 }
 
+// lookFields is editFields for a command that also reads: a hit or a miss.
+func (c *Ctx) lookFields(f *db.FieldEdit) error {
+	it, err := ofType(c.DB.Look(c.Arg(1)), db.Hash)
+	if err != nil {
+		return err
+	}
+	c.DB.EditFields(f, c.Arg(1), it)
+	return nil
+}
+
 // hgetEX replies the values, nil for a missing field.
 func hgetEX(c *Ctx) error {
-	it, err := c.typed(1, db.Hash)
-	if err != nil {
+	var f db.FieldEdit
+	if err := c.lookFields(&f); err != nil {
 		return err
 	}
 	list := 2
@@ -85,11 +95,9 @@ func hgetEX(c *Ctx) error {
 		return err
 	}
 	if !timed && !persist {
-		f := it.Fields()
-		return c.values(&f, names)
+		f.Done()
+		return c.values(&f.Fields, names)
 	}
-	var f db.FieldEdit
-	c.DB.EditFields(&f, c.Arg(1), it)
 	if err := c.fitValues(&f, names); err != nil {
 		return err
 	}
@@ -120,10 +128,13 @@ func (c *Ctx) fitValues(f *db.FieldEdit, names [][]byte) error {
 	if limit == 0 {
 		return nil
 	}
+	var w resp.Writer
 	n := int64(0)
 	for _, name := range names {
 		v, _ := f.Get(name)
-		if n += int64(v.Len()); n > limit {
+		w.B = w.B[:0]
+		w.Int(int64(v.Len())) // as long as the head of a bulk string
+		if n += int64(len(w.B) + v.Len() + 2); n > limit {
 			return ErrReplyLimit
 		}
 	}
@@ -246,16 +257,14 @@ func (s *fieldSetting) holds(f *db.FieldEdit) bool {
 
 // hgetDel replies the values, nil for a missing field.
 func hgetDel(c *Ctx) error {
-	it, err := c.typed(1, db.Hash)
-	if err != nil {
+	var f db.FieldEdit
+	if err := c.lookFields(&f); err != nil {
 		return err
 	}
 	names, err := c.fieldList(2, ErrFieldsCount)
 	if err != nil {
 		return err
 	}
-	var f db.FieldEdit
-	c.DB.EditFields(&f, c.Arg(1), it)
 	if err := c.fitValues(&f, names); err != nil {
 		return err
 	}

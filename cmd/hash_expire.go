@@ -87,7 +87,7 @@ func (c *Ctx) fieldList(i int, bad error) ([][]byte, error) {
 }
 
 // fieldDeadline reads argument i as a time counted from base, Unix milliseconds, in units
-// of so many milliseconds.
+// of so many milliseconds. The beginning of time is 1, since 0 is no deadline.
 func (c *Ctx) fieldDeadline(i int, base, unit int64) (int64, error) {
 	n, err := c.Int(i)
 	switch {
@@ -98,7 +98,7 @@ func (c *Ctx) fieldDeadline(i int, base, unit int64) (int64, error) {
 	case n > latestField/unit || n*unit > latestField-base:
 		return 0, errExpireTime(c.Cmd)
 	}
-	return base + n*unit, nil
+	return max(base+n*unit, 1), nil
 }
 
 // fieldCondition reads argument i as a condition; none if it is something else.

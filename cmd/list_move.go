@@ -153,16 +153,15 @@ func moveOrWait(c *Ctx, from, to bool, timeout int) error {
 // the list under argument 2, and replies it. It tells whether there was one. The element is
 // added first, as the order of events has it, and is gone from where it was only then.
 func moveElement(c *Ctx, from, to bool) (moved bool, err error) {
-	src, err := c.editElements(1)
-	if err != nil || src.Len() == 0 {
+	var src, dst db.ElementsEdit
+	if err := c.editElements(&src, 1); err != nil || src.Len() == 0 {
 		return false, err
 	}
 	if bytes.Equal(c.Arg(1), c.Arg(2)) {
 		c.rotate(&src, from, to)
 		return true, nil
 	}
-	dst, err := c.editElements(2)
-	if err != nil {
+	if err := c.editElements(&dst, 2); err != nil {
 		return false, err
 	}
 	if err := c.fitsElements(int64(dst.Len() + 1)); err != nil {
@@ -175,16 +174,17 @@ func moveElement(c *Ctx, from, to bool) (moved bool, err error) {
 	dst.Push(to, v.Text(&tmp))
 	c.changedElements(&dst, 2, pushed(to))
 	// The database has changed: the source is to be found again.
-	src, err = c.editElements(1)
-	if err == nil {
-		c.taken(&src, 1, from, 1)
+	var left db.ElementsEdit
+	if err := c.editElements(&left, 1); err != nil {
+		return false, err
 	}
-	return true, err
+	c.taken(&left, 1, from, 1)
+	return true, nil
 }
 
 // rotate moves an element from one end of the list under arguments 1 and 2 to the other, or
 // to where it was, and replies it.
-func (c *Ctx) rotate(e *db.Elements, from, to bool) {
+func (c *Ctx) rotate(e *db.ElementsEdit, from, to bool) {
 	v := e.Get(end(from, e.Len()))
 	mark := c.Out.Mark()
 	c.bulk(v)
@@ -265,8 +265,8 @@ func blmpop(c *Ctx) error {
 // whether there was one.
 func popFirst(c *Ctx, p popArgs) (done bool, err error) {
 	for i := p.first; i <= p.last; i++ {
-		e, err := c.editElements(i)
-		if err != nil {
+		var e db.ElementsEdit
+		if err := c.editElements(&e, i); err != nil {
 			return false, err
 		}
 		if e.Len() > 0 {
@@ -290,8 +290,8 @@ func popOrWait(c *Ctx, left bool) error {
 		return err
 	}
 	for i := 1; i < last; i++ {
-		e, err := c.editElements(i)
-		if err != nil {
+		var e db.ElementsEdit
+		if err := c.editElements(&e, i); err != nil {
 			return err
 		}
 		if n := e.Len(); n > 0 {

@@ -70,16 +70,17 @@ func listWriteCommands() []*Command {
 }
 
 // editElements looks up the list under argument i for changing. Done counts as the access.
-func (c *Ctx) editElements(i int) (db.Elements, error) {
-	it, err := ofType(c.DB.Peek(c.Arg(i)), db.List)
-	if err != nil {
-		return db.Elements{}, err
+func (c *Ctx) editElements(e *db.ElementsEdit, i int) error {
+	it := c.DB.Peek(c.Arg(i))
+	if it.OK() && it.Type() != db.List {
+		return ErrWrongType
 	}
-	return c.DB.EditElements(c.Arg(i), it), nil
+	e.Begin(c.DB, c.Arg(i), it)
+	return nil
 }
 
 // changedElements ends a change to the list under argument i.
-func (c *Ctx) changedElements(e *db.Elements, i int, event string) {
+func (c *Ctx) changedElements(e *db.ElementsEdit, i int, event string) {
 	gone := e.Done()
 	c.Changed(c.DB, c.Arg(i), event)
 	if gone {
@@ -88,7 +89,7 @@ func (c *Ctx) changedElements(e *db.Elements, i int, event string) {
 }
 
 // fitMore guards what a change would add to a list.
-func (c *Ctx) fitMore(e *db.Elements, vals ...[]byte) error {
+func (c *Ctx) fitMore(e *db.ElementsEdit, vals ...[]byte) error {
 	if c.Cfg.MaxValueBytes > 0 {
 		for _, b := range vals {
 			if err := c.fits(int64(len(b))); err != nil {
@@ -106,8 +107,8 @@ func rpushX(c *Ctx) error { return push(c, false, true) }
 
 // push replies the length of the list then. If it must be there and is not, nothing is done.
 func push(c *Ctx, left, mustExist bool) error {
-	e, err := c.editElements(1)
-	if err != nil {
+	var e db.ElementsEdit
+	if err := c.editElements(&e, 1); err != nil {
 		return err
 	}
 	if mustExist && e.Len() == 0 {
@@ -164,8 +165,8 @@ func pop(c *Ctx, left bool) error {
 			return err
 		}
 	}
-	e, err := c.editElements(1)
-	if err != nil {
+	var e db.ElementsEdit
+	if err := c.editElements(&e, 1); err != nil {
 		return err
 	}
 	switch n := e.Len(); {
@@ -194,14 +195,14 @@ func end(left bool, n int) int {
 
 // take replies up to count elements from one end of the list under argument i, which has
 // some, and takes them away. They lie in the list still when they are written.
-func (c *Ctx) take(e *db.Elements, i int, left bool, count int64) error {
+func (c *Ctx) take(e *db.ElementsEdit, i int, left bool, count int64) error {
 	have := e.Len()
 	n := int(min(count, int64(have)))
 	var err error
 	if left {
-		err = c.listed(e, 0, n)
+		err = c.listed(&e.Elements, 0, n)
 	} else {
-		err = c.listedBack(e, have-1, n)
+		err = c.listedBack(&e.Elements, have-1, n)
 	}
 	if err != nil {
 		return err
@@ -211,15 +212,15 @@ func (c *Ctx) take(e *db.Elements, i int, left bool, count int64) error {
 }
 
 // taken takes n elements away from one end of the list under argument i.
-func (c *Ctx) taken(e *db.Elements, i int, left bool, n int) {
+func (c *Ctx) taken(e *db.ElementsEdit, i int, left bool, n int) {
 	e.Trim(left, n)
 	c.changedElements(e, i, popped(left))
 }
 
 // lset replies OK.
 func lset(c *Ctx) error {
-	e, err := c.editElements(1)
-	if err != nil {
+	var e db.ElementsEdit
+	if err := c.editElements(&e, 1); err != nil {
 		return err
 	}
 	if e.Len() == 0 {
@@ -233,11 +234,10 @@ func lset(c *Ctx) error {
 	if err := c.fits(int64(len(val))); err != nil {
 		return err
 	}
-	index, ok := at(i, e.Len())
+	index, ok := indexIn(i, e.Len())
 	if !ok {
 		return ErrIndex
 	}
-	e.Expect(1, len(val))
 	e.Set(index, val)
 	c.changedElements(&e, 1, "lset")
 	c.Out.OK()
@@ -254,8 +254,8 @@ func linsert(c *Ctx) error {
 	case !fold(c.Arg(2), "BEFORE"):
 		return ErrSyntax
 	}
-	e, err := c.editElements(1)
-	if err != nil {
+	var e db.ElementsEdit
+	if err := c.editElements(&e, 1); err != nil {
 		return err
 	}
 	if e.Len() == 0 {
@@ -268,6 +268,7 @@ func linsert(c *Ctx) error {
 		return false
 	})
 	if pivot < 0 {
+		e.Done()
 		c.Out.Int(-1)
 		return nil
 	}
@@ -278,7 +279,6 @@ func linsert(c *Ctx) error {
 	if after {
 		pivot++
 	}
-	e.Expect(1, len(val))
 	e.Insert(pivot, val)
 	n := e.Len()
 	c.changedElements(&e, 1, "linsert")
@@ -293,8 +293,8 @@ func lrem(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	e, err := c.editElements(1)
-	if err != nil {
+	var e db.ElementsEdit
+	if err := c.editElements(&e, 1); err != nil {
 		return err
 	}
 	most, back := count, count < 0
@@ -307,6 +307,8 @@ func lrem(c *Ctx) error {
 	n := e.RemoveEqual(c.Arg(3), int(most), back)
 	if n > 0 {
 		c.changedElements(&e, 1, "lrem")
+	} else {
+		e.Done()
 	}
 	c.Out.Int(int64(n))
 	return nil
@@ -322,14 +324,15 @@ func ltrim(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	e, err := c.editElements(1)
-	if err != nil {
+	var e db.ElementsEdit
+	if err := c.editElements(&e, 1); err != nil {
 		return err
 	}
 	n := e.Len()
 	switch first, stay := span(from, to, n); {
 	case n == 0:
 	case stay == n:
+		e.Done()
 		c.Also(c.DB, c.Arg(1), "ltrim")
 	default:
 		e.Trim(false, n-first-stay)

@@ -283,7 +283,9 @@ func fingerprint(views []*db.View) uint64 {
 	for i, v := range views {
 		v.Each(func(it db.Item) bool {
 			fmt.Fprintf(sum, "%d %s %q %d ", i, it.Type(), it.Key(), it.ExpireAt())
-			sum.Write(it.Bytes())
+			var value dataDigest
+			value.value(it)
+			sum.Write(value[:])
 			return true
 		})
 	}

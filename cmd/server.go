@@ -183,7 +183,7 @@ func (s *Server) Disconnect(cl *Client) {
 
 // UsedMemory is the memory of the data set and of the buffers around it, bytes.
 func (s *Server) UsedMemory() int64 {
-	return s.KS.Bytes() + s.ClientsMemory + int64(s.SlowLog.Bytes()) + fixedBytes
+	return s.KS.Bytes() + s.ClientsMemory + int64(s.SlowLog.Bytes()+s.blocking.bytes) + fixedBytes
 }
 
 // NowUs is the time that Begin was told, Unix microseconds.

@@ -18,28 +18,28 @@ func setsCommands() []*Command {
 	many := [][2]string{{"2.4.0", "Several members at once."}}
 	return []*Command{
 		{
-			Name: "sadd", Arity: -3, Run: sadd,
+			Name: "sadd", Arity: -3, Run: sadd, Member: 2,
 			Flags: Write | DenyOOM | Fast, ACL: acl.Set,
 			Keys: []KeySpec{key(1, RW|Insert)},
 			Doc: Doc{Group: "set", Since: "1.0.0", Complexity: "O(N) where N is the number of members given",
 				Summary: "Puts members into a set.", Syntax: "key member [member ...]", History: many},
 		},
 		{
-			Name: "srem", Arity: -3, Run: srem,
+			Name: "srem", Arity: -3, Run: srem, Member: 2,
 			Flags: Write | Fast, ACL: acl.Set,
 			Keys: []KeySpec{key(1, RW|Delete)},
 			Doc: Doc{Group: "set", Since: "1.0.0", Complexity: "O(N) where N is the number of members given",
 				Summary: "Takes members out of a set.", Syntax: "key member [member ...]", History: many},
 		},
 		{
-			Name: "sismember", Arity: 3, Run: sismember,
+			Name: "sismember", Arity: 3, Run: sismember, Member: 2,
 			Flags: ReadOnly | Fast, ACL: acl.Set,
 			Keys: []KeySpec{key(1, RO)},
 			Doc: Doc{Group: "set", Since: "1.0.0", Complexity: "O(1)",
 				Summary: "Tells whether something is a member of a set.", Syntax: "key member"},
 		},
 		{
-			Name: "smismember", Arity: -3, Run: smismember,
+			Name: "smismember", Arity: -3, Run: smismember, Member: 2,
 			Flags: ReadOnly | Fast, ACL: acl.Set,
 			Keys: []KeySpec{key(1, RO|Access)},
 			Doc: Doc{Group: "set", Since: "6.2.0", Complexity: "O(N) where N is the number of members asked about",

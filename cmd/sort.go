@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"math"
+	"slices"
 
 	"redust/acl"
 	"redust/db"
 	"redust/db/listpack"
 	"redust/db/sorting"
+	"redust/db/table"
 	"redust/resp"
 )
 
@@ -76,10 +78,10 @@ func sortKeys(args [][]byte, dst []KeyAt) ([]KeyAt, bool) {
 
 // sortQuery is what the options of SORT say.
 type sortQuery struct {
-	by          []byte
-	byKey       bool // by is a pattern; else elements are compared by themselves
+	by          sortPattern
+	byKey       bool // elements are compared by what by leads to, else by themselves
 	asTheyAre   bool // there is nothing to sort
-	gets        [][]byte
+	gets        []sortPattern
 	first, most int64 // LIMIT; most is negative for all
 	desc, alpha bool
 	dst         []byte
@@ -98,7 +100,7 @@ type sortScratch struct {
 	elems []sortable
 	text  []byte
 	key   []byte
-	gets  [][]byte
+	gets  []sortPattern
 }
 
 func sortKey(c *Ctx) error   { return c.sort(true) }
@@ -120,11 +122,11 @@ func (c *Ctx) sort(stores bool) error {
 		case stores && o.Is("STORE") && o.Left() > 0:
 			q.dst, q.dstKey = o.Value(), true
 		case o.Is("BY") && o.Left() > 0:
-			q.by = o.Value()
-			q.byKey = star(q.by) >= 0
+			q.by = patternOf(o.Value())
+			q.byKey = q.by.leads
 			q.asTheyAre = q.asTheyAre || !q.byKey
 		case o.Is("GET") && o.Left() > 0:
-			q.gets = append(q.gets, o.Value())
+			q.gets = append(q.gets, patternOf(o.Value()))
 		default:
 			o.Fail(ErrSyntax)
 		}
@@ -202,15 +204,18 @@ func (s *sortScratch) loadAll(it db.Item, d *db.DB) {
 	case !it.OK():
 	case it.Type() == db.List:
 		e := it.Elements()
+		s.elems = slices.Grow(s.elems, e.Len())
 		e.Walk(0, e.Len(), s.addEntries)
 	case it.Type() == db.Set:
 		m := it.Members()
+		s.elems = slices.Grow(s.elems, m.Len())
 		m.Each(func(v listpack.Value) bool {
 			s.add(v)
 			return true
 		})
 	default:
 		z := d.ZSetOf(nil, it)
+		s.elems = slices.Grow(s.elems, z.Card())
 		z.Each(0, z.Card(), false, s.addMember)
 	}
 }
@@ -223,6 +228,7 @@ func (s *sortScratch) loadRange(q *sortQuery, it db.Item, d *db.DB) {
 	case it.Type() == db.List:
 		e := it.Elements()
 		first, last := q.limits(e.Len())
+		s.elems = slices.Grow(s.elems, last-first+1)
 		if q.desc {
 			e.WalkBack(e.Len()-1-first, last-first+1, s.addBackwards)
 		} else {
@@ -282,18 +288,22 @@ func (s *sortScratch) add(v listpack.Value) {
 // weigh finds what each element is sorted by. It reports false if some number is none.
 func (c *Ctx) weigh(q *sortQuery, s *sortScratch) bool {
 	good := true
+	if !q.byKey {
+		for i := range s.elems {
+			if e := &s.elems[i]; !q.alpha {
+				var ok bool
+				e.by, ok = sortScore(s.elem(e))
+				good = good && ok
+			}
+		}
+		return good
+	}
 	for i := range s.elems {
+		if i%table.TouchMax == 0 {
+			c.touchAhead(&q.by, s.elems[i:], s)
+		}
 		e := &s.elems[i]
-		if q.alpha && !q.byKey {
-			continue
-		}
-		if !q.byKey {
-			var ok bool
-			e.by, ok = sortScore(s.elem(e))
-			good = good && ok
-			continue
-		}
-		v, ok := c.lookUp(q.by, s.elem(e), s)
+		v, ok := c.lookUp(&q.by, s.elem(e), s)
 		if !ok {
 			continue
 		}
@@ -325,38 +335,67 @@ func sortScore(b []byte) (float64, bool) {
 	return f, ok && (f == 0 || math.Abs(f) >= least)
 }
 
-// lookUp finds the string that a pattern leads to for an element: the element itself for
-// "#"; else the element takes the place of the first star, and what follows "->" behind
-// it is the field of a hash. Borrowed.
-func (c *Ctx) lookUp(pattern, elem []byte, s *sortScratch) (listpack.Value, bool) {
-	if upToNUL(pattern) == "#" {
-		return listpack.Value{Str: elem}, true
+// sortPattern is a pattern of BY or GET: "#" is the element itself; else the element takes
+// the place of the first star, and what follows "->" behind it is the field of a hash.
+type sortPattern struct {
+	self          bool
+	leads         bool // there is a star
+	before, after []byte
+	field         []byte // nil: a string
+}
+
+// patternOf reads a pattern. A NUL ends the search for star and arrow.
+func patternOf(p []byte) (s sortPattern) {
+	text, _, _ := bytes.Cut(p, []byte{0})
+	s.self = string(text) == "#"
+	star := bytes.IndexByte(text, '*')
+	if s.leads = star >= 0; !s.leads {
+		return s
 	}
-	i := star(pattern)
-	if i < 0 {
+	s.before, s.after = p[:star], p[star+1:]
+	if arrow := bytes.Index(text[star+1:], []byte("->")); arrow >= 0 && star+1+arrow+2 < len(text) {
+		s.field = s.after[arrow+2:]
+		s.after = s.after[:arrow]
+	}
+	return s
+}
+
+// key is the key to which a pattern leads for an element.
+func (s *sortScratch) keyFor(p *sortPattern, elem []byte) []byte {
+	s.key = append(append(append(s.key[:0], p.before...), elem...), p.after...)
+	return s.key
+}
+
+// lookUp finds the string to which a pattern leads for an element. Borrowed.
+func (c *Ctx) lookUp(p *sortPattern, elem []byte, s *sortScratch) (listpack.Value, bool) {
+	switch {
+	case p.self:
+		return listpack.Value{Str: elem}, true
+	case !p.leads:
 		return listpack.Value{}, false
 	}
-	behind, field, hash := bytes.Cut(pattern[i+1:], []byte("->"))
-	if hash = hash && len(field) > 0 && field[0] != 0 && bytes.IndexByte(behind, 0) < 0; !hash {
-		behind = pattern[i+1:]
-	}
-	s.key = append(append(append(s.key[:0], pattern[:i]...), elem...), behind...)
-	it := c.DB.Get(s.key)
+	it := c.DB.Get(s.keyFor(p, elem))
 	switch {
 	case !it.OK():
-		return listpack.Value{}, false
-	case hash && it.Type() == db.Hash:
+	case p.field != nil && it.Type() == db.Hash:
 		h := it.Fields()
-		return h.Get(field)
-	case !hash && it.Type() == db.String:
+		return h.Get(p.field)
+	case p.field == nil && it.Type() == db.String:
 		return listpack.Value{Str: it.Bytes()}, true
 	}
 	return listpack.Value{}, false
 }
 
-// star is the place of the star in a pattern, or -1; a NUL ends the search.
-func star(pattern []byte) int {
-	return bytes.IndexByte(pattern[:len(upToNUL(pattern))], '*')
+// touchAhead brings the keys to which a pattern leads for the next elements into the caches.
+func (c *Ctx) touchAhead(p *sortPattern, next []sortable, s *sortScratch) {
+	var hashes [table.TouchMax]uint64
+	n := min(len(next), len(hashes))
+	for i := range n {
+		hashes[i] = c.KS.Hash(s.keyFor(p, s.elem(&next[i])))
+	}
+	if n > 1 {
+		c.touched += c.DB.Touch(hashes[:n])
+	}
 }
 
 // arrange puts the elements from first to last in their places.
@@ -364,21 +403,20 @@ func (q *sortQuery) arrange(s *sortScratch, first, last int) {
 	if first > last {
 		return
 	}
-	sign := 1
-	if q.desc {
-		sign = -1
-	}
 	// Ties keep their order where the order of all is asked for, or elements are compared by
 	// themselves.
 	stable := !q.byKey || first == 0 && last == len(s.elems)-1
 	sorting.Part(s.elems, first, last, func(x, y *sortable) int {
-		if r := q.compare(s, x, y); r != 0 {
-			return sign * r
+		r := q.compare(s, x, y)
+		switch {
+		case r == 0 && stable && x.at != y.at:
+			return cmp.Compare(x.at, y.at)
+		case r == 0 && stable:
+			return cmp.Compare(x.n, y.n)
+		case q.desc:
+			return -r
 		}
-		if stable {
-			return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.n, y.n))
-		}
-		return 0
+		return r
 	})
 }
 
@@ -387,7 +425,13 @@ func (q *sortQuery) arrange(s *sortScratch, first, last int) {
 // Redis has it.
 func (q *sortQuery) compare(s *sortScratch, x, y *sortable) int {
 	if !q.alpha {
-		return cmp.Or(cmp.Compare(x.by, y.by), bytes.Compare(s.elem(x), s.elem(y)))
+		switch {
+		case x.by < y.by:
+			return -1
+		case x.by > y.by:
+			return 1
+		}
+		return bytes.Compare(s.elem(x), s.elem(y))
 	}
 	if q.byKey && (x.byN < 0 || y.byN < 0) {
 		return cmp.Compare(min(x.byN, 0), min(y.byN, 0))
@@ -405,12 +449,15 @@ func (c *Ctx) replySorted(q *sortQuery, part []sortable, s *sortScratch) error {
 	mark := c.Out.Mark()
 	c.Out.Array(len(part) * max(len(q.gets), 1))
 	for i := range part {
+		if len(q.gets) > 0 && i%table.TouchMax == 0 {
+			c.touchAhead(&q.gets[0], part[i:], s)
+		}
 		e := s.elem(&part[i])
 		if len(q.gets) == 0 {
 			c.Out.Bulk(e)
 		}
-		for _, pattern := range q.gets {
-			if v, ok := c.lookUp(pattern, e, s); ok {
+		for j := range q.gets {
+			if v, ok := c.lookUp(&q.gets[j], e, s); ok {
 				c.bulk(v)
 			} else {
 				c.Out.Null()
@@ -435,8 +482,8 @@ func (c *Ctx) storeSorted(q *sortQuery, part []sortable, s *sortScratch) error {
 	found := len(s.elems)
 	if len(q.gets) > 0 {
 		for i := range part {
-			for _, pattern := range q.gets {
-				v, _ := c.lookUp(pattern, s.elem(&part[i]), s)
+			for j := range q.gets {
+				v, _ := c.lookUp(&q.gets[j], s.elem(&part[i]), s)
 				s.add(v)
 			}
 		}
@@ -445,7 +492,8 @@ func (c *Ctx) storeSorted(q *sortQuery, part []sortable, s *sortScratch) error {
 	was := c.DB.Delete(q.dst)
 	switch {
 	case n > 0:
-		e := c.DB.EditElements(q.dst, db.Item{})
+		var e db.ElementsEdit
+		e.Begin(c.DB, q.dst, db.Item{})
 		for i := range part {
 			e.Push(false, s.elem(&part[i]))
 		}

@@ -42,7 +42,7 @@ func streamCommands() []*Command {
 			Flags: Write | Fast, ACL: acl.Stream,
 			Keys: []KeySpec{key(1, RW|Delete)},
 			Doc: Doc{Group: "stream", Since: "5.0.0", Complexity: "O(log N) an entry",
-				Summary: "Deletes entries of a stream.", Syntax: "key id [id ...]"},
+				Summary: "Deletes entries of a stream.", Syntax: "key ID [ID ...]"},
 		},
 		{
 			Name: "xtrim", Arity: -4, Run: xtrim,

@@ -67,7 +67,7 @@ func streamGroupCommands() []*Command {
 			Flags: Write | Fast, ACL: acl.Stream,
 			Keys: []KeySpec{key(1, RW|Update)},
 			Doc: Doc{Group: "stream", Since: "5.0.0", Complexity: "O(log N) an ID, for N entries that are pending",
-				Summary: "Acknowledges entries, which are pending no more.", Syntax: "key group id [id ...]"},
+				Summary: "Acknowledges entries, which are pending no more.", Syntax: "key group ID [ID ...]"},
 		},
 	}
 }

@@ -28,7 +28,7 @@ func streamReadCommands() []*Command {
 			Keys: streams(1),
 			Doc: Doc{Group: "stream", Since: "5.0.0", Complexity: "O(log N + M) a stream, for M entries in the reply",
 				Summary: "Reads what is behind an ID in some streams, and may wait for it.",
-				Syntax:  "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]"},
+				Syntax:  "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] ID [ID ...]"},
 		},
 		{
 			Name: "xreadgroup", Arity: -7, Run: xreadgroup,
@@ -36,7 +36,7 @@ func streamReadCommands() []*Command {
 			Keys: streams(4),
 			Doc: Doc{Group: "stream", Since: "5.0.0", Complexity: "O(log N + M log P) a stream, for M entries in the reply and P that are pending",
 				Summary: "Reads what is new to a group of consumers, or pending at one of them, and may wait for it.",
-				Syntax:  "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]"},
+				Syntax:  "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] ID [ID ...]"},
 		},
 	}
 }
@@ -54,6 +54,7 @@ type readArgs struct {
 	deadlineMs      int64
 	first, n        int         // keys are arguments first to first+n-1; the IDs follow
 	ids             []stream.ID // behind which the client wants to read
+	dry             bool        // reply, and change nothing
 }
 
 func (r *readArgs) key(c *Ctx, i int) []byte { return c.Arg(r.first + i) }
@@ -129,23 +130,21 @@ func readStreams(c *Ctx, group bool) error {
 	c.streams.items, c.streams.ids = reusable(items), reusable(ids)
 	defer clear(items)
 
-	served, mark := 0, c.Out.Mark()
-	for i, it := range items {
-		if !it.OK() {
-			continue
-		}
-		if group && i > 0 {
-			it = c.DB.Peek(r.key(c, i)) // what was found is stale after a change
-		}
-		ok, err := r.serve(c, i, it)
-		if err != nil {
+	var served int
+	var err error
+	mark := c.Out.Mark()
+	if group {
+		err = c.rehearsed(func(dry bool) (err error) {
+			r.dry = dry
+			served, err = r.serveAll(c, items)
 			return err
-		}
-		if ok {
-			served++
-		}
+		})
+	} else {
+		served, err = r.serveAll(c, items)
 	}
 	switch {
+	case err != nil:
+		return err
 	case served == 0 && r.blocks:
 		return r.wait(c)
 	case served == 0:
@@ -156,6 +155,44 @@ func readStreams(c *Ctx, group bool) error {
 		c.Out.ArrayAt(mark, served)
 	}
 	return nil
+}
+
+// rehearsed runs what changes and replies at once. Where replies are bounded it first runs
+// it dry, so that nothing is changed by a reply that proves too long.
+func (c *Ctx) rehearsed(run func(dry bool) error) error {
+	if c.Cfg.MaxReplyBytes > 0 {
+		mark := c.Out.Mark()
+		if err := run(true); err != nil {
+			return err
+		}
+		c.Out.Truncate(mark)
+	}
+	return run(false)
+}
+
+// serveAll replies what the streams have for the client, and returns how many have
+// something.
+func (r *readArgs) serveAll(c *Ctx, items []db.Item) (served int, err error) {
+	mark := c.Out.Mark()
+	for i, it := range items {
+		if !it.OK() {
+			continue
+		}
+		if r.grouped && i > 0 {
+			it = c.DB.Peek(r.key(c, i)) // what was found is stale after a change
+		}
+		ok, err := r.serve(c, i, it)
+		if err != nil {
+			return 0, err
+		}
+		if ok {
+			served++
+		}
+		if c.replyFull(mark) {
+			return 0, ErrReplyLimit
+		}
+	}
+	return served, nil
 }
 
 // behind reads an ID: entries are wanted that come behind it. The greatest one stands for
@@ -239,25 +276,39 @@ func (r *readArgs) reply(c *Ctx, it *stream.Iter) error {
 
 // serveGroup is serve for a consumer, who is made if there is none of the name.
 func (r *readArgs) serveGroup(c *Ctx, i int, it db.Item) (bool, error) {
+	if r.dry {
+		g := it.Stream().Group(r.group)
+		return r.turn(c, i, it.Stream(), stream.Edit{Group: g}, g.Consumer(r.consumer))
+	}
 	key := r.key(c, i)
 	e := c.DB.EditStream(key, it)
-	g, ok := e.Edit(r.group)
-	if !ok { // no group leaves while a command runs
-		return false, errNoGroupRead(key, r.group)
-	}
+	g, _ := e.Edit(r.group) // no group leaves while a command runs
 	consumer := c.consumer(key, g, r.consumer)
-	var served bool
-	var err error
-	if r.ids[i] != stream.MaxID() {
-		served, err = true, r.history(c, i, e.Stream, g, consumer)
-	} else {
-		served, err = r.news(c, i, e.Stream, g, consumer)
-	}
+	served, err := r.turn(c, i, e.Stream, g, consumer)
 	e.Done()
 	if served {
 		c.ChangedAside(c.DB, key, "", 1)
 	}
 	return served, err
+}
+
+// turn replies to a consumer what is new in stream i, or what is pending there; false if
+// there is nothing.
+func (r *readArgs) turn(c *Ctx, i int, s *stream.Stream, g stream.Edit, consumer *stream.Consumer) (bool, error) {
+	if r.ids[i] != stream.MaxID() {
+		r.open(c, i)
+		return true, r.history(c, i, s, g, consumer)
+	}
+	var it stream.Iter
+	if !after(&it, s, g.Last) {
+		return false, nil
+	}
+	r.open(c, i)
+	if r.dry {
+		return true, r.reply(c, &it)
+	}
+	r.deliver(c, &it, g, consumer)
+	return true, nil
 }
 
 // consumer finds or makes a consumer of a group, and notes that it has asked.
@@ -272,78 +323,52 @@ func (c *Ctx) consumer(key []byte, g stream.Edit, name []byte) *stream.Consumer 
 	return made
 }
 
-// news replies what the group has not had yet; false if there is nothing.
-func (r *readArgs) news(c *Ctx, i int, s *stream.Stream, g stream.Edit, consumer *stream.Consumer) (bool, error) {
-	var it stream.Iter
-	if !after(&it, s, g.Last) {
-		return false, nil
+// deliver replies the entry that the iterator is at, and those behind it, and delivers them.
+func (r *readArgs) deliver(c *Ctx, it *stream.Iter, g stream.Edit, consumer *stream.Consumer) {
+	n, mark, now := int64(0), c.Out.Mark(), c.KS.Now()
+	for more := true; more; more = n != r.count && it.Next() {
+		g.Advance(it.ID)
+		if !r.noAck {
+			g.Deliver(it.ID, consumer, now, 1)
+		}
+		replyEntry(c.Out, it)
+		n++
 	}
-	r.open(c, i)
-	now := c.KS.Now()
-	err := c.rehearsed(func(dry bool) error {
-		if dry {
-			try := it
-			return r.reply(c, &try)
-		}
-		n, mark := int64(0), c.Out.Mark()
-		for more := true; more; more = n != r.count && it.Next() {
-			g.Advance(it.ID)
-			if !r.noAck {
-				g.Deliver(it.ID, consumer, now, 1)
-			}
-			replyEntry(c.Out, &it)
-			n++
-		}
-		c.Out.ArrayAt(mark, int(n))
-		return nil
-	})
-	if err == nil && !r.noAck {
+	c.Out.ArrayAt(mark, int(n))
+	if !r.noAck {
 		g.Activate(consumer, now)
 	}
-	return true, err
 }
 
-// rehearsed runs what changes and replies at once. Where replies are bounded it first runs
-// it dry, so that nothing is changed by a reply that proves too long.
-func (c *Ctx) rehearsed(run func(dry bool) error) error {
-	if c.Cfg.MaxReplyBytes > 0 {
-		mark := c.Out.Mark()
-		if err := run(true); err != nil {
-			return err
-		}
-		c.Out.Truncate(mark)
-	}
-	return run(false)
-}
-
-// history replies what is pending at a consumer behind an ID, an empty array if that is
-// nothing. An entry that has been deleted is a pair of its ID and nil.
+// history replies what is pending at a consumer, if there is one, behind an ID. An entry
+// that has been deleted is a pair of its ID and nil.
 func (r *readArgs) history(c *Ctx, i int, s *stream.Stream, g stream.Edit, consumer *stream.Consumer) error {
-	r.open(c, i)
+	if consumer == nil {
+		c.Out.Array(0)
+		return nil
+	}
 	from, _ := r.ids[i].Next()
-	return c.rehearsed(func(dry bool) error {
-		n, mark, now := int64(0), c.Out.Mark(), c.KS.Now()
-		var p stream.Pendings
-		var it stream.Iter
-		for p.From(g.Group, consumer, from); (r.count == 0 || n < r.count) && p.Next(); n++ {
-			switch {
-			case !it.Find(s, p.ID):
-				c.Out.Array(2)
-				replyID(c.Out, p.ID)
-				c.Out.NullArray()
-			default:
-				replyEntry(c.Out, &it)
-				if !dry {
-					g.Redeliver(p.ID, now)
-				}
-			}
-			if c.replyFull(mark) {
-				return ErrReplyLimit
+	n, mark, now := int64(0), c.Out.Mark(), c.KS.Now()
+	var p stream.Pendings
+	var it stream.Iter
+	for p.From(g.Group, consumer, from); (r.count == 0 || n < r.count) && p.Next(); n++ {
+		switch {
+		case !it.Find(s, p.ID):
+			c.Out.Array(2)
+			replyID(c.Out, p.ID)
+			c.Out.NullArray()
+		default:
+			replyEntry(c.Out, &it)
+			if !r.dry {
+				g.Redeliver(p.ID, now)
 			}
 		}
-		c.Out.ArrayAt(mark, int(n))
-		return nil
-	})
+		if c.replyFull(mark) {
+			return ErrReplyLimit
+		}
+	}
+	c.Out.ArrayAt(mark, int(n))
+	return nil
 }
 
 // wait makes the client wait. When it is served, $ and + are to mean what they mean now.

@@ -19,6 +19,7 @@ type blocking struct {
 	clients  int // that wait
 	keys     int // for which somebody waits, however many types of it
 	goneKeys int // for which somebody waits OrGone
+	bytes    int // of the queues
 	spare    *queue
 	spares   int
 }
@@ -195,10 +196,18 @@ func (b *blocking) queue(d *db.DB, on db.Type, hash uint64, key []byte) *queue {
 	}
 	*q = queue{d: d, on: on, hash: hash, key: append(q.key[:0], key...), next: b.queues[hash]}
 	b.queues[hash] = q
+	b.bytes += q.memBytes()
 	if !waited {
 		b.keys++
 	}
 	return q
+}
+
+// memBytes is the memory of the queue and its place in the map, bytes. What the waiters need
+// is counted with their clients.
+func (q *queue) memBytes() int {
+	const own = 160
+	return own + cap(q.key)
 }
 
 // of tells whether the queue is one for this key.
@@ -209,6 +218,7 @@ func (b *blocking) drop(q *queue) {
 	if q.first != nil || q.ready || q.serving {
 		return
 	}
+	b.bytes -= q.memBytes()
 	head := b.queues[q.hash]
 	switch {
 	case head != q:

@@ -27,31 +27,34 @@ func zsetCommands() []*Command {
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
 			Doc: Doc{Group: "sorted_set", Since: "2.0.0", Complexity: "O(log(N))",
-				Summary: summary, Syntax: "key member [WITHSCORE]", Added: "WITHSCORE 7.2.0"},
+				Summary: summary, Syntax: "key member [WITHSCORE]",
+				History: [][2]string{{"7.2.0", "WITHSCORE."}}},
 		}
 	}
 	return []*Command{
 		{
-			Name: "zadd", Arity: -4, Run: zadd,
+			Name: "zadd", Arity: -4, Run: zadd, Member: 3,
 			Flags: Write | DenyOOM | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Update)},
 			Doc: Doc{Group: "sorted_set", Since: "1.2.0", Complexity: "O(log(N)) for each member",
 				Summary: "Gives members of a sorted set their scores.",
-				Syntax:  "key [<NX | XX>] [<GT | LT>] [CH] [INCR] score member [score member ...]"},
+				Syntax:  "key [<NX | XX>] [<GT | LT>] [CH] [INCR] score member [score member ...]",
+				History: [][2]string{{"2.4.0", "More than one member."}, {"3.0.2", "XX, NX, CH and INCR."}, {"6.2.0", "GT and LT."}}},
 		},
 		{
-			Name: "zincrby", Arity: 4, Run: zincrBy,
+			Name: "zincrby", Arity: 4, Run: zincrBy, Member: 3,
 			Flags: Write | DenyOOM | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Access|Update)},
 			Doc: Doc{Group: "sorted_set", Since: "1.2.0", Complexity: "O(log(N))",
 				Summary: "Adds to the score of a member.", Syntax: "key increment member"},
 		},
 		{
-			Name: "zrem", Arity: -3, Run: zrem,
+			Name: "zrem", Arity: -3, Run: zrem, Member: 2,
 			Flags: Write | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RW|Delete)},
 			Doc: Doc{Group: "sorted_set", Since: "1.2.0", Complexity: "O(M*log(N)) for M members",
-				Summary: "Removes members from a sorted set.", Syntax: "key member [member ...]"},
+				Summary: "Removes members from a sorted set.", Syntax: "key member [member ...]",
+				History: [][2]string{{"2.4.0", "More than one member."}}},
 		},
 		{
 			Name: "zcard", Arity: 2, Run: zcard,
@@ -61,14 +64,14 @@ func zsetCommands() []*Command {
 				Summary: "Counts the members of a sorted set.", Syntax: "key"},
 		},
 		{
-			Name: "zscore", Arity: 3, Run: zscore,
+			Name: "zscore", Arity: 3, Run: zscore, Member: 2,
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
 			Doc: Doc{Group: "sorted_set", Since: "1.2.0", Complexity: "O(1)",
 				Summary: "Tells the score of a member.", Syntax: "key member"},
 		},
 		{
-			Name: "zmscore", Arity: -3, Run: zmscore,
+			Name: "zmscore", Arity: -3, Run: zmscore, Member: 2,
 			Flags: ReadOnly | Fast, ACL: acl.SortedSet,
 			Keys: []KeySpec{key(1, RO|Access)},
 			Doc: Doc{Group: "sorted_set", Since: "6.2.0", Complexity: "O(N) for N members",
@@ -175,24 +178,19 @@ func (o *zaddOptions) refuse(has bool, was, score float64) bool {
 
 // zadd replies how many members are new, with CH how many have changed; with INCR the new
 // score, or nil if an option left it alone.
-func zadd(c *Ctx) error {
-	var o zaddOptions
+func zadd(c *Ctx) error { return zaddWith(c, zaddOptions{}) }
+
+// zincrBy replies the new score. It is ZADD INCR, down to what it makes of options.
+func zincrBy(c *Ctx) error { return zaddWith(c, zaddOptions{incr: true}) }
+
+func zaddWith(c *Ctx, o zaddOptions) error {
 	first, err := o.read(c)
 	if err != nil {
 		return err
 	}
-	return zaddPairs(c, first, &o)
-}
-
-// zincrBy replies the new score.
-func zincrBy(c *Ctx) error { return zaddPairs(c, 2, &zaddOptions{incr: true}) }
-
-// zaddPairs is ZADD from the first score on.
-func zaddPairs(c *Ctx, first int, o *zaddOptions) error {
 	// All scores are looked at before anything is changed; the last one is kept.
 	var score float64
 	for i := first; i < c.Argc(); i += 2 {
-		var err error
 		if score, err = c.score(i); err != nil {
 			return err
 		}
@@ -206,7 +204,7 @@ func zaddPairs(c *Ctx, first int, o *zaddOptions) error {
 	}
 	pairs := (c.Argc() - first) / 2
 	if z.Card() > 0 || !o.xx {
-		if err := c.fitsMembers(&z, first, pairs, o); err != nil {
+		if err := c.fitsMembers(&z, first+1, 2, o.xx); err != nil {
 			return err
 		}
 		z.Expect(pairs)
@@ -257,16 +255,17 @@ func zaddPairs(c *Ctx, first int, o *zaddOptions) error {
 	return nil
 }
 
-// fitsMembers guards max-collection-elements against pairs of score and member from
-// argument first on.
-func (c *Ctx) fitsMembers(z *db.SortedSet, first, pairs int, o *zaddOptions) error {
-	if o.xx || c.fitsElements(int64(z.Card()+pairs)) == nil {
+// fitsMembers guards max-collection-elements before every step-th argument from i on becomes
+// a member.
+func (c *Ctx) fitsMembers(z *db.SortedSet, i, step int, xx bool) error {
+	more := (c.Argc() - i + step - 1) / step
+	if xx || c.fitsElements(int64(z.Card()+more)) == nil {
 		return nil
 	}
 	fresh := make(map[string]struct{}) // somebody has come close to a limit: count exactly
-	for i := first; i < c.Argc(); i += 2 {
-		if _, ok := z.Score(c.Arg(i + 1)); !ok {
-			fresh[string(c.Arg(i+1))] = struct{}{}
+	for ; i < c.Argc(); i += step {
+		if _, ok := z.Score(c.Arg(i)); !ok {
+			fresh[string(c.Arg(i))] = struct{}{}
 		}
 	}
 	if len(fresh) == 0 {

@@ -30,7 +30,8 @@ func zsetPopCommands() []*Command {
 			Flags: Write | Fast | Blocking, ACL: acl.SortedSet,
 			Keys: []KeySpec{keys(1, -2, 1, RW|Access|Delete)},
 			Doc: Doc{Group: "sorted_set", Since: "5.0.0", Complexity: "O(log(N))",
-				Summary: summary, Syntax: "key [key ...] timeout"},
+				Summary: summary, Syntax: "key [key ...] timeout",
+				History: [][2]string{{"6.0.0", "Fractions of a second."}}},
 		}
 	}
 	return []*Command{

@@ -32,6 +32,10 @@ func zsetRangeCommands() []*Command {
 		c.Doc.Deprecated, c.Doc.ReplacedBy = "6.2.0", instead
 		return c
 	}
+	since := func(c *Command, version, what string) *Command {
+		c.Doc.History = [][2]string{{version, what}}
+		return c
+	}
 	count := func(name, since, summary string, run func(*Ctx) error) *Command {
 		return &Command{
 			Name: name, Arity: 4, Run: run,
@@ -51,18 +55,19 @@ func zsetRangeCommands() []*Command {
 		}
 	}
 	return []*Command{
-		read("zrange", -4, "1.2.0", "key start stop [<BYSCORE | BYLEX>] [REV] [LIMIT offset count] [WITHSCORES]",
+		since(read("zrange", -4, "1.2.0", "key start stop [<BYSCORE | BYLEX>] [REV] [LIMIT offset count] [WITHSCORES]",
 			"Lists the members in a range of places, scores, or members.",
 			func(c *Ctx) error { return rangeReply(c, spanOf{at: 1}) }),
+			"6.2.0", "REV, BYSCORE, BYLEX and LIMIT."),
 		old(read("zrevrange", -4, "1.2.0", "key start stop [WITHSCORES]", "Lists the members in a range of places, highest score first.",
 			func(c *Ctx) error { return rangeReply(c, spanOf{at: 1, by: byRank, reverse: true, fixed: true}) }),
 			"`ZRANGE` with the `REV` argument"),
-		old(read("zrangebyscore", -4, "1.0.5", "key min max [WITHSCORES] [LIMIT offset count]", "Lists the members in a range of scores.",
+		since(old(read("zrangebyscore", -4, "1.0.5", "key min max [WITHSCORES] [LIMIT offset count]", "Lists the members in a range of scores.",
 			func(c *Ctx) error { return rangeReply(c, spanOf{at: 1, by: byScore, fixed: true}) }),
-			"`ZRANGE` with the `BYSCORE` argument"),
-		old(read("zrevrangebyscore", -4, "2.2.0", "key max min [WITHSCORES] [LIMIT offset count]", "Lists the members in a range of scores, highest first.",
+			"`ZRANGE` with the `BYSCORE` argument"), "2.0.0", "WITHSCORES."),
+		since(old(read("zrevrangebyscore", -4, "2.2.0", "key max min [WITHSCORES] [LIMIT offset count]", "Lists the members in a range of scores, highest first.",
 			func(c *Ctx) error { return rangeReply(c, spanOf{at: 1, by: byScore, reverse: true, fixed: true}) }),
-			"`ZRANGE` with the `REV` and `BYSCORE` arguments"),
+			"`ZRANGE` with the `REV` and `BYSCORE` arguments"), "2.1.6", "Ends that are outside themselves."),
 		old(read("zrangebylex", -4, "2.8.9", "key min max [LIMIT offset count]", "Lists the members in a range of members of one score.",
 			func(c *Ctx) error { return rangeReply(c, spanOf{at: 1, by: byLex, fixed: true}) }),
 			"`ZRANGE` with the `BYLEX` argument"),
@@ -322,7 +327,7 @@ func zrangeStore(c *Ctx) error {
 		return err
 	}
 	draft := c.DB.NewZDraft()
-	z.Each(from, n, false, func(member []byte, score float64) bool {
+	z.Each(from, n, s.reverse, func(member []byte, score float64) bool {
 		draft.Add(member, score)
 		return true
 	})

@@ -54,6 +54,8 @@ func (t *fieldTable) share() table.Object {
 	return c
 }
 
+func (t *fieldTable) index() *table.Table { return t.fields }
+
 // fieldValue is the value of a field.
 func fieldValue(r table.Ref) (v listpack.Value) {
 	if b, ok := r.Object().(*Blob); ok {
@@ -205,15 +207,4 @@ func (t *fieldTable) dropDue(now int64, most int) (n int, lateMs int64) {
 		t.order = nil
 	}
 	return n, lateMs
-}
-
-// TouchMembers is DB.Touch for members of the collection under key, as far as it is a table
-// of them. Both key and members are told by their hashes.
-func (d *DB) TouchMembers(h uint64, key []byte, members []uint64) uint64 {
-	if r := d.t.Find(h, key); r.OK() {
-		if t, ok := r.Object().(*fieldTable); ok {
-			return t.fields.Touch(members)
-		}
-	}
-	return 0
 }

@@ -9,6 +9,10 @@ import (
 // returns false. The hash is not empty.
 func (f *Fields) Draw(n int, yield func(field, val listpack.Value) bool) {
 	if f.form == Large {
+		if n > 1 && f.tab.scarce(f.now) {
+			f.drawLiving(n, yield)
+			return
+		}
 		for ; n > 0; n-- {
 			if r := f.tab.random(f.now, f.d.k.rnd); !yield(listpack.Value{Str: r.Key()}, fieldValue(r)) {
 				return
@@ -37,12 +41,34 @@ func (f *Fields) Draw(n int, yield func(field, val listpack.Value) bool) {
 	}
 }
 
+// scarce tells whether most fields are past their deadline and not removed yet, so that a
+// walk over all is cheaper than many draws of which one in so many hits a living one.
+func (t *fieldTable) scarce(now int64) bool {
+	const oneIn = 8
+	return t.due(now) > 0 && oneIn*t.len(now) < t.size()
+}
+
+// drawLiving is Draw for a large hash whose fields are scarce.
+func (f *Fields) drawLiving(n int, yield func(field, val listpack.Value) bool) {
+	living := make([]table.Ref, 0, f.Len())
+	f.tab.fields.Each(func(r table.Ref) bool {
+		if at := r.Deadline(); at == 0 || at > f.now {
+			living = append(living, r)
+		}
+		return true
+	})
+	for ; n > 0; n-- {
+		if r := living[f.d.k.below(len(living))]; !yield(listpack.Value{Str: r.Key()}, fieldValue(r)) {
+			return
+		}
+	}
+}
+
 // Sample calls yield for n different fields, each set of n being as likely as any other,
 // until it returns false. There are that many.
 func (f *Fields) Sample(n int, yield func(field, val listpack.Value) bool) {
-	const sparse = 16 // of so many fields one is wanted: then drawing again costs less than a walk
 	left := f.Len()
-	if f.form == Large && n <= left/sparse {
+	if f.form == Large && n <= left/sparse && !f.tab.scarce(f.now) {
 		f.sampleFew(n, yield)
 		return
 	}

@@ -133,11 +133,15 @@ func (f *FieldEdit) Delete(field []byte) bool {
 // gone. It counts as one access, whether anything was changed or not.
 func (f *FieldEdit) Done() (gone bool) {
 	d := f.d
+	if f.it.OK() {
+		f.it.ref = d.t.Current(f.it.ref)
+		d.touch(f.it.ref)
+	}
+	if f.begun && f.form == Large && !f.rooted {
+		d.resized(f.tab.MemBytes() - f.was) // also if it is to be removed: as large as it is now
+	}
 	switch {
 	case !f.begun:
-		if f.it.OK() {
-			d.touch(f.it.ref)
-		}
 		return false
 	case f.empty():
 		gone = true
@@ -175,8 +179,9 @@ func (f *FieldEdit) keepRoot() {
 		d.storeRoot(f.key, f.it, Hash, f.form, o)
 		return
 	}
-	d.resized(o.MemBytes() - f.was)
-	d.touch(f.it.ref)
+	if f.form == PackedTimed {
+		d.resized(o.MemBytes() - f.was)
+	}
 	if f.form == PackedTimed || f.tab.order != nil || f.it.ref.Timed() {
 		d.t.Retimed(f.it.ref)
 	}

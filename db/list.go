@@ -21,30 +21,33 @@ import (
 // it is, lest one that grows and shrinks be turned over all the time. A large list remembers
 // what Redis calls it, and one that is called a listpack has one block, whatever its size.
 //
-// Commands see none of this. They get an Elements, a handle by value that lives as long as
+// Commands see none of this. They get an Elements, or an ElementsEdit, which lives as long as
 // the command:
 //
-//	reading   it.Elements()             Len Get Walk WalkBack Search
-//	writing   d.EditElements(key, it)   Expect, Push Insert Set RemoveEqual Trim, then Done
+//	reading   it.Elements()                 Len Get Walk WalkBack Search
+//	writing   edit.Begin(d, key, it)        Expect, Push Insert Set RemoveEqual Trim, then Done
 //
 // Costs: see db/seq; a packed list is O(n), n bounded by packedList bytes.
 
-// packedList is the size beyond which a list is large, bytes.
+// packedList is the size beyond which a list is large, bytes, or nearly.
 const packedList = 1 << 10
 
-// Elements is the list under one key, for one command. Use Item.Elements or
-// DB.EditElements.
+// Elements is the list under one key, for one command to read. Use Item.Elements.
 type Elements struct {
 	pack []byte    // of the packed form; borrowed from the value, or scratch
 	long *longList // of the large form
+}
 
-	// For writing.
+// ElementsEdit is the list under one key, for one command to change. Use Begin.
+type ElementsEdit struct {
+	Elements
 	d      *DB
 	key    []byte
 	it     Item
 	begun  bool
 	rooted bool // long is new: it is not what the item holds
 	less   bool // something was taken away, or replaced
+	due    int  // elements that Expect has told of and that have not come yet
 	was    int  // memory of the root before, bytes
 }
 
@@ -95,12 +98,16 @@ func (it Item) Elements() Elements {
 	return Elements{long: it.root().(*longList)}
 }
 
-// EditElements is the list for writing; a missing item is an empty one. Whatever has been
-// done must be followed by Done, before anything else happens to the database.
-func (d *DB) EditElements(key []byte, it Item) Elements {
-	e := it.Elements()
+// Begin makes e the list under key for writing; a missing item is an empty one. Whatever has
+// been done must be followed by Done, before anything else happens to the database. It fills
+// in a variable of the caller's, since the commands that do so are among the shortest.
+func (e *ElementsEdit) Begin(d *DB, key []byte, it Item) {
 	e.d, e.key, e.it = d, key, it
-	return e
+	if it.OK() {
+		if e.Elements = it.Elements(); e.long != nil {
+			e.was = e.long.MemBytes()
+		}
+	}
 }
 
 // Len is the number of elements.
@@ -176,14 +183,16 @@ func (e *Elements) Search(val []byte, back bool, most int, yield func(i int) boo
 }
 
 // begin makes the list writable.
-func (e *Elements) begin() {
+func (e *ElementsEdit) begin() {
 	if e.begun {
 		return
 	}
 	e.begun = true
 	if e.long != nil {
-		e.long = e.d.ownRoot(e.it).(*longList)
-		e.was = e.long.MemBytes()
+		if !e.long.l.RootWritable() {
+			e.long = e.d.ownRoot(e.it).(*longList)
+			e.was = e.long.MemBytes()
+		}
 		return
 	}
 	if e.pack = e.d.edit(e.it); len(e.pack) == 0 {
@@ -192,8 +201,10 @@ func (e *Elements) begin() {
 }
 
 // Expect tells that n elements of so many bytes in all are about to be added: the list is a
-// quicklist from now on if they are too many for a listpack.
-func (e *Elements) Expect(n, bytes int) {
+// quicklist from now on if they are too many for a listpack. Elements that nobody has told of
+// are expected one by one.
+func (e *ElementsEdit) Expect(n, bytes int) {
+	e.due = n
 	switch {
 	case e.long == nil:
 		bytes += packFrame + max(0, len(e.pack)-frame)
@@ -211,19 +222,24 @@ func (e *Elements) Expect(n, bytes int) {
 }
 
 // enlarge changes the form to large.
-func (e *Elements) enlarge() {
+func (e *ElementsEdit) enlarge() {
 	if e.long != nil {
 		return
 	}
-	e.long, e.rooted = &longList{l: seq.New(e.d.k.clock)}, true
-	if n := e.Len(); n > 0 {
-		e.long.l.Take(e.pack[frame:], n)
+	l, n := seq.New(e.d.k.clock), e.Len()
+	if n > 0 {
+		l.Take(e.pack[frame:], n)
 	}
-	e.pack = nil
+	e.long, e.pack, e.rooted = &longList{l: l}, nil, true
 }
 
-// grow makes the list writable, and large if it is too long for a pack with n bytes more.
-func (e *Elements) grow(n int) {
+// grow makes the list writable, and large if it is too long for a pack with n bytes more,
+// which an element has that is about to be added.
+func (e *ElementsEdit) grow(n int) {
+	if e.due == 0 {
+		e.Expect(1, n)
+	}
+	e.due--
 	e.begin()
 	if e.long == nil && len(e.pack)+n > packedList {
 		e.enlarge()
@@ -231,7 +247,7 @@ func (e *Elements) grow(n int) {
 }
 
 // limit is the limit for the blocks of a large list.
-func (e *Elements) limit() seq.Limit {
+func (e *ElementsEdit) limit() seq.Limit {
 	if !e.long.quick {
 		return seq.Limit{Bytes: math.MaxInt} // a listpack has one
 	}
@@ -239,7 +255,7 @@ func (e *Elements) limit() seq.Limit {
 }
 
 // Push adds an element in front, if left, or at the end.
-func (e *Elements) Push(left bool, val []byte) {
+func (e *ElementsEdit) Push(left bool, val []byte) {
 	switch e.grow(len(val)); {
 	case e.long == nil && left:
 		e.pack = listpack.Insert(e.pack, frame, val)
@@ -253,7 +269,7 @@ func (e *Elements) Push(left bool, val []byte) {
 }
 
 // Insert puts an element in front of number i, which exists, or at the end.
-func (e *Elements) Insert(i int, val []byte) {
+func (e *ElementsEdit) Insert(i int, val []byte) {
 	e.grow(len(val))
 	if e.long != nil {
 		e.long.l.Insert(i, val, e.limit())
@@ -267,7 +283,7 @@ func (e *Elements) Insert(i int, val []byte) {
 }
 
 // Set puts val in the place of element i, which exists.
-func (e *Elements) Set(i int, val []byte) {
+func (e *ElementsEdit) Set(i int, val []byte) {
 	e.grow(len(val))
 	e.less = true
 	if e.long != nil {
@@ -278,7 +294,7 @@ func (e *Elements) Set(i int, val []byte) {
 }
 
 // Trim takes the first n elements away, if left, or the last n. There are that many.
-func (e *Elements) Trim(left bool, n int) {
+func (e *ElementsEdit) Trim(left bool, n int) {
 	if n == 0 {
 		return
 	}
@@ -302,7 +318,7 @@ func (e *Elements) Trim(left bool, n int) {
 
 // RemoveEqual takes away the elements equal to val, at most most of them: the first ones, or,
 // with back, the last. It returns how many.
-func (e *Elements) RemoveEqual(val []byte, most int, back bool) (removed int) {
+func (e *ElementsEdit) RemoveEqual(val []byte, most int, back bool) (removed int) {
 	found := false
 	e.Search(val, back, e.Len(), func(int) bool {
 		found = true
@@ -341,15 +357,19 @@ func (e *Elements) RemoveEqual(val []byte, most int, back bool) (removed int) {
 
 // Done keeps what has been done, and tells whether no element is left, so that the key is
 // gone. It counts as one access, whether anything was changed or not.
-func (e *Elements) Done() (gone bool) {
+func (e *ElementsEdit) Done() (gone bool) {
 	d := e.d
-	switch {
-	case !e.begun:
-		if e.it.OK() {
-			d.touch(e.it.ref)
-		}
+	if e.it.OK() {
+		e.it.ref = d.t.Current(e.it.ref)
+		d.touch(e.it.ref)
+	}
+	if !e.begun {
 		return false
-	case e.Len() == 0:
+	}
+	if e.long != nil && !e.rooted {
+		d.resized(e.long.MemBytes() - e.was)
+	}
+	if e.Len() == 0 {
 		if e.it.OK() {
 			d.remove(e.key)
 		}
@@ -363,15 +383,12 @@ func (e *Elements) Done() (gone bool) {
 		d.store(e.key, e.it, List, Packed, e.pack)
 	case e.rooted:
 		d.storeRoot(e.key, e.it, List, Large, e.long)
-	default:
-		d.resized(e.long.MemBytes() - e.was)
-		d.touch(e.it.ref)
 	}
 	return false
 }
 
 // shrink calls a list a listpack again when Redis would, and packs it when it is small.
-func (e *Elements) shrink() {
+func (e *ElementsEdit) shrink() {
 	entries, ok := e.long.l.Only()
 	if !ok {
 		return

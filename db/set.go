@@ -54,6 +54,8 @@ func (t *setTable) MemBytes() int { return (*table.Table)(t).MemBytes() }
 func (t *setTable) own() table.Object   { return (*setTable)((*table.Table)(t).Own()) }
 func (t *setTable) share() table.Object { return (*setTable)((*table.Table)(t).Share()) }
 
+func (t *setTable) index() *table.Table { return (*table.Table)(t) }
+
 // Members is the set for reading. A missing item is an empty set.
 func (it Item) Members() Members {
 	s := Members{d: it.d, it: it}

@@ -68,6 +68,20 @@ type root interface {
 	share() table.Object // a copy in O(1); the root is owned before
 }
 
+// indexed is a root whose members are found in a table.
+type indexed interface{ index() *table.Table }
+
+// TouchMembers is DB.Touch for members of the collection under key, as far as they are
+// found in a table. Both key and members are told by their hashes.
+func (d *DB) TouchMembers(h uint64, key []byte, members []uint64) uint64 {
+	if r := d.t.Find(h, key); r.OK() {
+		if o, ok := r.Object().(indexed); ok {
+			return o.index().Touch(members)
+		}
+	}
+	return 0
+}
+
 // Encoded is the form of the value.
 func (it Item) Encoded() Encoding { return Encoding(it.ref.Kind() >> encShift) }
 

@@ -3,6 +3,7 @@ package db
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 
 	"redust/db/listpack"
@@ -57,6 +58,8 @@ func (r *zsetRoot) own() table.Object {
 func (r *zsetRoot) share() table.Object {
 	return &zsetRoot{r.scores.Share(), r.order.Share(), r.signed}
 }
+
+func (r *zsetRoot) index() *table.Table { return r.scores }
 
 // SortedSet is a sorted set under a key, or, if the key is missing, one that the first
 // member creates. It is valid until something other than its own methods changes the
@@ -321,11 +324,67 @@ func (r *zsetRoot) score(key []byte) float64 {
 	return f
 }
 
-// Range calls yield for the members whose score is in a range, in order, until it returns
-// false.
-func (z *SortedSet) Range(s ScoreRange, yield func(member []byte, score float64) bool) {
-	from, n := z.ByScore(s)
-	z.Each(from, n, false, yield)
+// Ranges calls yield for the members whose score is in the first range, in order, then for
+// those of the next, until it returns false. It is for many ranges: a small set is walked
+// once, whatever their number.
+func (z *SortedSet) Ranges(ranges []ScoreRange, yield func(member []byte, score float64) bool) {
+	if z.r == nil {
+		z.rangesPacked(ranges, yield)
+		return
+	}
+	var key [8]byte
+	for _, s := range ranges {
+		if s.Empty() {
+			continue
+		}
+		first := orderBytes(s.Min)
+		if s.MinEx {
+			first++
+		}
+		binary.BigEndian.PutUint64(key[:], first)
+		for c := z.r.order.Seek(key[:]); c.OK(); c.Next() {
+			k := c.Key()
+			f := z.r.score(k)
+			if s.above(f) {
+				break
+			}
+			if !yield(k[8:], f) {
+				return
+			}
+		}
+	}
+}
+
+// packedSpot is where a member stands in a listpack, and its score.
+type packedSpot struct {
+	score float64
+	at    int
+}
+
+func (z *SortedSet) rangesPacked(ranges []ScoreRange, yield func(member []byte, score float64) bool) {
+	spots := z.d.k.spots[:0]
+	z.walkPack(func(at, score int) bool {
+		spots = append(spots, packedSpot{packedScore(z.p, score), at})
+		return true
+	})
+	z.d.k.spots = spots
+	var tmp [20]byte
+	for _, s := range ranges {
+		from, _ := slices.BinarySearchFunc(spots, s, func(p packedSpot, s ScoreRange) int {
+			if s.below(p.score) {
+				return -1
+			}
+			return 1
+		})
+		for _, p := range spots[from:] {
+			if s.above(p.score) {
+				break
+			}
+			if !yield(listpack.Get(z.p, p.at).Text(&tmp), p.score) {
+				return
+			}
+		}
+	}
 }
 
 // Put gives a member a score. s is what Find said of it.

@@ -27,8 +27,8 @@ import (
 // two round trips: one client is served at twice the rate for half the CPU. And while
 // something works in the background (a collection, a snapshot) it must have a
 // processor of its own, or clients would wait for its time slice. So there is one
-// processor while more than fewActive clients keep it busy, and else, or while background
-// work is on, a second one.
+// processor while more than fewActive clients keep it busy or send deep pipelines, and
+// else, or while background work is on, a second one.
 // Each change stops the world for some ten microseconds; it is made at most ten times
 // a second.
 //
@@ -46,6 +46,8 @@ type steering struct {
 	background int   // pieces of background work that are on
 	idle       int   // rounds in which no client was active
 	data       int64 // the largest data set since the last collection that we asked for, bytes
+	commands   int64 // all so far, and
+	reads      int64 // all so far, at the last look
 	cpuNs      int64 // processor time used, and
 	atNs       int64 // the monotonic clock, at the last look
 	set        int64 // live heap for which the percentage was set, bytes
@@ -123,7 +125,8 @@ func (m *steering) tick(s *Server, active int) {
 	}
 	if !m.fixed {
 		m.want.procs = 2
-		if busy := m.busy(s.mono()); m.background == 0 && active > fewActive && busy > busyShare {
+		busy, depth := m.busy(s.mono()), m.depth(s.Cmd.Stats.Commands, s.Cmd.Stats.Reads)
+		if m.background == 0 && active > fewActive && (busy > busyShare || depth > deepPipeline) {
 			m.want.procs = 1
 		}
 	}
@@ -133,6 +136,17 @@ func (m *steering) tick(s *Server, active int) {
 // busyShare is the share of one processor from which the second one is not worth its
 // price. Below it there is time to spare, and what p99.9 gains is.
 const busyShare = 0.7
+
+// deepPipeline is from how many commands a read on the second processor is not worth its
+// price either: who sends pipelines wants work done.
+const deepPipeline = 4
+
+// depth is the mean number of commands that came with one read since the last call.
+func (m *steering) depth(commands, reads int64) float64 {
+	depth := float64(commands-m.commands) / float64(max(reads-m.reads, 1))
+	m.commands, m.reads = commands, reads
+	return depth
+}
 
 // busy is the share of one processor that the process used since the last call.
 func (m *steering) busy(nowNs int64) float64 {

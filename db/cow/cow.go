@@ -30,6 +30,7 @@ type Clock struct {
 	epoch  uint64
 	frozen uint64   // parts older than this belong to a living view
 	views  []uint64 // tokens of living views
+	slabs  slabs
 }
 
 // NewClock returns a clock without views.

@@ -40,7 +40,7 @@ func (b *block) clone(epoch uint64) *block {
 }
 
 // append adds an entry at the end. The block is l's own, and the entry fits.
-func (b *block) append(l *List, e listpack.Entry, lim Limit) {
+func (b *block) append(l *List, e *listpack.Entry, lim Limit) {
 	size := e.Size()
 	if cap(b.buf)-len(b.buf) < size {
 		b.shift(l, size, false, lim)
@@ -52,7 +52,7 @@ func (b *block) append(l *List, e listpack.Entry, lim Limit) {
 }
 
 // prepend is append in front.
-func (b *block) prepend(l *List, e listpack.Entry, lim Limit) {
+func (b *block) prepend(l *List, e *listpack.Entry, lim Limit) {
 	size := e.Size()
 	if int(b.from) < size {
 		b.shift(l, size, true, lim)
@@ -139,7 +139,7 @@ func (b *block) splice(l *List, at, end, size int, lim Limit) int {
 }
 
 // insert puts an entry at position at. The block is l's own.
-func (b *block) insert(l *List, at int, e listpack.Entry, lim Limit) {
+func (b *block) insert(l *List, at int, e *listpack.Entry, lim Limit) {
 	at = b.splice(l, at, at, e.Size(), lim)
 	e.Put(b.buf[at : at+e.Size()])
 	b.n++

@@ -85,7 +85,7 @@ func (l *List) Insert(i int, val []byte, lim Limit) {
 	if at.b.fits(len(val), lim) {
 		b := l.own(&at)
 		was := b.mem()
-		b.insert(l, b.seek(at.off), e, lim)
+		b.insert(l, b.seek(at.off), &e, lim)
 		l.resized(&at, 1, b.mem()-was)
 		return
 	}
@@ -96,13 +96,13 @@ func (l *List) Insert(i int, val []byte, lim Limit) {
 	switch {
 	case right != nil && at.b.fits(len(val), lim):
 		was := at.b.mem()
-		at.b.append(l, e, lim)
+		at.b.append(l, &e, lim)
 		l.resized(&at, 1, at.b.mem()-was)
 	case right != nil && right.fits(len(val), lim):
-		right.prepend(l, e, lim)
+		right.prepend(l, &e, lim)
 	default:
 		alone := l.fresh(e.Size(), lim)
-		alone.append(l, e, lim)
+		alone.append(l, &e, lim)
 		l.addAfter(&at, alone)
 		if right != nil {
 			l.find(&at, i)

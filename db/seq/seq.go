@@ -108,10 +108,14 @@ func (l *List) Len() int { return l.count }
 // MemBytes is the memory that the list takes, bytes.
 func (l *List) MemBytes() int {
 	n := rootBytes
-	for _, b := range [...]*block{l.head, l.tail, l.spare} {
-		if b != nil {
-			n += b.mem()
-		}
+	if l.head != nil {
+		n += l.head.mem()
+	}
+	if l.tail != nil {
+		n += l.tail.mem()
+	}
+	if l.spare != nil {
+		n += l.spare.mem()
 	}
 	if l.mid != nil {
 		n += l.mid.mem
@@ -155,7 +159,7 @@ func (l *List) PushRight(val []byte, lim Limit) {
 	} else if !l.Writable(b.epoch) {
 		b = l.ownLast()
 	}
-	b.append(l, e, lim)
+	b.append(l, &e, lim)
 	l.count++
 }
 
@@ -168,7 +172,7 @@ func (l *List) PushLeft(val []byte, lim Limit) {
 	} else if !l.Writable(b.epoch) {
 		b = l.ownHead()
 	}
-	b.prepend(l, e, lim)
+	b.prepend(l, &e, lim)
 	l.count++
 }
 

@@ -79,17 +79,6 @@ func (g *Group) check() int {
 	return bytes
 }
 
-// all walks over a tree.
-func (t *tree[V]) all(yield func(*ID, *V) bool) {
-	var c cursor[V]
-	t.seek(&c, ID{})
-	for ok := c.leaf != nil; ok; ok = c.next() {
-		if !yield(&c.leaf.ids[c.at], c.val()) {
-			return
-		}
-	}
-}
-
 // check checks a tree and returns what its nodes weigh.
 func (t *tree[V]) check() int {
 	n, bytes := 0, 0

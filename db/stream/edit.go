@@ -68,10 +68,12 @@ func (e Edit) AddConsumer(name []byte, now int64) *Consumer {
 // RemoveConsumer takes a consumer away, and what is pending at it with it.
 func (e Edit) RemoveConsumer(c *Consumer) {
 	c = e.consumers[c.number]
-	var p cursor[struct{}]
-	c.pending.seek(&p, ID{})
-	for ok := p.leaf != nil; ok; ok = p.next() {
-		e.pending.remove(&e.s.base, p.id())
+	if c.pending.len == e.pending.len {
+		e.pending.drop(&e.s.base)
+	} else {
+		for id := range c.pending.all {
+			e.pending.remove(&e.s.base, *id)
+		}
 	}
 	at, _ := e.consumerAt([]byte(c.Name))
 	e.order = slices.Delete(e.order, at, at+1)

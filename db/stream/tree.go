@@ -476,3 +476,14 @@ func (c *cursor[V]) prev() bool {
 	}
 	return false
 }
+
+// all walks over a tree.
+func (t *tree[V]) all(yield func(*ID, *V) bool) {
+	var c cursor[V]
+	t.seek(&c, ID{})
+	for ok := c.leaf != nil; ok; ok = c.next() {
+		if !yield(&c.leaf.ids[c.at], c.val()) {
+			return
+		}
+	}
+}

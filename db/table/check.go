@@ -63,7 +63,10 @@ func (t *Table) checkPage(p *page, top, index uint64) (count, timed, inner int, 
 		if at := p.deadline(i); at != 0 {
 			timed++
 		}
-		if at := p.inner(i); at != 0 {
+		object, ok := p.value(i).(Timed)
+		has := ok && object.NextDeadline() != 0
+		assert.That(has == (e[flagsAt]&flagTimed != 0), "table: deadlines in an object that nobody knows of, or none")
+		if has {
 			inner++
 		}
 		if at := p.next(i); at != 0 {

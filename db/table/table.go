@@ -35,7 +35,8 @@
 //
 // Entries are appended to the slab. One that is replaced by another size, or deleted,
 // stays as dead bytes until the slab would have to grow and a third of it is dead;
-// then it is rewritten. A key or value longer than 255 bytes stands in objs.
+// then it is rewritten. A slab that is outgrown goes back to the clock, for the next page
+// that grows. A key or value longer than 255 bytes stands in objs.
 //
 // Copy on write, by the rules of db/cow: each page and directory has the epoch in which
 // it was made, and one that a view or a copy sees is cloned before its first write, in
@@ -387,7 +388,7 @@ func (t *Table) link(d *dir, h uint64, p *page) {
 func (t *Table) newPage(depth uint8, slab int) *page {
 	p := &page{depth: depth, epoch: t.Epoch()}
 	if slab > 0 {
-		p.slab = sized(slab)
+		p.slab = t.Clock().Slab(slab)
 	}
 	return p
 }
@@ -405,8 +406,13 @@ func (p *page) clone(epoch uint64) *page {
 	return q
 }
 
-// sized returns an empty slice whose capacity is the size class that holds n bytes.
-func sized(n int) []byte { return append([]byte(nil), make([]byte, n)...)[:0] }
+// forget gives up the slab of a page that has been replaced.
+func (t *Table) forget(p *page) {
+	if t.Writable(p.epoch) {
+		t.Clock().Free(p.slab)
+		p.slab = nil
+	}
+}
 
 // split makes two pages of the one that h leads to, which is full.
 func (t *Table) split(h uint64) {
@@ -444,6 +450,7 @@ func (t *Table) split(h uint64) {
 	}
 	t.rearm(a, prefix, p.arm)
 	t.rearm(b, prefix|1<<bit, p.arm)
+	t.forget(p)
 }
 
 // rearm sets the appointment of a page that has taken over entries of another, whose
@@ -557,6 +564,8 @@ func (t *Table) shrink(h uint64, p *page) {
 		if at := max(p.arm, buddy.arm); at != 0 {
 			t.rearm(q, h, at)
 		}
+		t.forget(p)
+		t.forget(buddy)
 		p = q
 		for d.depth > 0 && d.deepest == 0 {
 			t.halve(d)

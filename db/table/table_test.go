@@ -17,6 +17,14 @@ type blob []byte
 
 func (b *blob) MemBytes() int { return 24 + cap(*b) }
 
+// bell is an object with a deadline inside.
+type bell struct {
+	blob
+	next int64
+}
+
+func (b *bell) NextDeadline() int64 { return b.next }
+
 // appointments remembers what the table asked for.
 type appointments map[uint64][]int64
 
@@ -26,8 +34,11 @@ func (a appointments) Arm(h uint64, at int64) { a[h] = append(a[h], at) }
 type model map[string]Entry
 
 func value(e Entry) []byte {
-	if b, ok := e.Object.(*blob); ok {
+	switch b := e.Object.(type) {
+	case *blob:
 		return *b
+	case *bell:
+		return b.blob
 	}
 	return e.Bytes
 }
@@ -99,7 +110,9 @@ func (p *player) entry() Entry {
 		e.Deadline = int64(p.byte())*1000 + 1
 	}
 	val := bytes.Repeat([]byte{c}, int(p.byte())*2)
-	if len(val) > MaxInline || c&32 != 0 {
+	if c&64 != 0 {
+		e.Object = &bell{val, int64(c&3) * 100}
+	} else if len(val) > MaxInline || c&32 != 0 {
 		b := blob(val)
 		e.Object = &b
 	} else {
@@ -177,8 +190,9 @@ func (p *player) step() {
 	case 15:
 		k := p.key()
 		if r := t.Find(t.Hash(k), k); r.OK() && r.Object() != nil {
-			b := blob(bytes.Repeat([]byte{7}, 500))
+			b := bell{bytes.Repeat([]byte{7}, 500), int64(p.byte()&3) * 100}
 			t.SetObject(r, &b)
+			t.Retimed(r)
 			e := p.m[string(k)]
 			e.Object = &b
 			p.m[string(k)] = e
@@ -382,7 +396,19 @@ func TestDue(t *testing.T) {
 	for i := range 5000 {
 		k := fmt.Appendf(nil, "key:%d", i)
 		at := int64(1 + r.IntN(1000))
-		tab.Put(tab.Hash(k), k, Entry{Deadline: at})
+		switch i % 8 {
+		case 0: // the deadline is inside
+			tab.Put(tab.Hash(k), k, Entry{Object: &bell{next: at}})
+		case 1: // it is now, and was not before
+			b := &bell{next: 2000 * int64(i&8)}
+			tab.Put(tab.Hash(k), k, Entry{Object: b})
+			b.next = at
+			tab.Retimed(tab.Find(tab.Hash(k), k))
+		case 2: // the one outside comes later
+			tab.Put(tab.Hash(k), k, Entry{Object: &bell{next: at}, Deadline: at + 500})
+		default:
+			tab.Put(tab.Hash(k), k, Entry{Deadline: at})
+		}
 		deadline[string(k)] = at
 	}
 	for now := int64(1); now <= 1000; now++ {
@@ -419,7 +445,7 @@ func TestDue(t *testing.T) {
 			}
 		}
 	}
-	if tab.Len() != 0 || tab.Timed() != 0 {
+	if tab.Len() != 0 || tab.Timed() != 0 || tab.Inner() != 0 {
 		t.Errorf("%d entries are left", tab.Len())
 	}
 }

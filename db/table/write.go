@@ -188,20 +188,20 @@ func (t *Table) emptied(p *page) {
 	}
 	if cap(p.slab) > smallSlab {
 		t.bytes -= int64(cap(p.slab))
+		t.Clock().Free(p.slab)
 		p.slab = nil
 	}
 	p.slab, p.dead, p.over = p.slab[:0], 0, 0
 }
 
 // roomFor makes room for need more bytes: by leaving out the dead ones if they are a
-// third of the slab or it cannot grow, else by growing it an eighth at least. The
-// page is the table's own.
+// third of the slab or it cannot grow, else by growing it. The page is the table's own.
 func (t *Table) roomFor(p *page, need int) {
 	live := len(p.slab) - int(p.dead)
-	was := cap(p.slab)
+	old := p.slab
 	if 3*int(p.dead) >= len(p.slab) && p.dead > 0 || len(p.slab)+need > maxSlab {
 		assert.That(live+need <= maxSlab, "table: page too large")
-		fresh := sized(min(maxSlab, live+need+live/8))
+		fresh := t.Clock().Slab(min(maxSlab, p.roomy(live+need)))
 		for i := range p.tags {
 			if p.tags[i] != 0 {
 				e := p.entry(i)
@@ -211,9 +211,21 @@ func (t *Table) roomFor(p *page, need int) {
 		}
 		p.slab, p.dead = fresh, 0
 	} else {
-		p.slab = append(sized(min(maxSlab, len(p.slab)+need+len(p.slab)/8)), p.slab...)
+		p.slab = append(t.Clock().Slab(min(maxSlab, p.roomy(len(old)+need))), old...)
 	}
-	t.bytes += int64(cap(p.slab) - was)
+	t.bytes += int64(cap(p.slab) - cap(old))
+	t.Clock().Free(old)
+}
+
+// roomy is how large a slab should be that has to hold least bytes: half as much again, but
+// no more than a full page of such entries takes. So a page has two or three slabs in its
+// life, of sizes that all pages of a table agree on. With smaller steps there is less room
+// in the slabs, and more between them: what the allocator keeps for sizes that pages have
+// grown out of (a million small hashes: 129 bytes each in slabs and 167 in all, instead of
+// 134 and 157).
+func (p *page) roomy(least int) int {
+	full := least * pageSlots / (int(p.count) + 1)
+	return max(least, min(least+least/2, full+full/64))
 }
 
 // OwnEntry makes the entry's page writable and returns the entry as it is there, so that

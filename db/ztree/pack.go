@@ -3,10 +3,13 @@ package ztree
 import (
 	"bytes"
 	"encoding/binary"
+
+	"redust/db/cow"
 )
 
 // pack is a row of byte strings in ascending order, side by side in one slab. The type
-// of the offsets is chosen by what the slab may hold.
+// of the offsets is chosen by what the slab may hold. Slabs come from the clock and go back
+// there when they are outgrown: what is changed is seen by nobody else.
 type pack[O uint16 | uint32] struct {
 	slab []byte
 	off  [slots]O // where each string begins
@@ -69,16 +72,17 @@ func (p *pack[O]) find(lo int, key []byte, valued bool) (int, bool) {
 
 // open makes room for a string of size bytes at place i and returns it, to be filled. The
 // pack is not full.
-func (p *pack[O]) open(i, size int) []byte {
+func (p *pack[O]) open(c *cow.Clock, i, size int) []byte {
 	at, was := p.start(i), len(p.slab)
 	if cap(p.slab)-was >= size {
 		p.slab = p.slab[:was+size]
 		copy(p.slab[at+size:], p.slab[at:was])
 	} else {
 		old := p.slab
-		p.slab = sized(room(was + size))[:was+size]
+		p.slab = c.Slab(room(was + size))[:was+size]
 		copy(p.slab, old[:at])
 		copy(p.slab[at+size:], old[at:])
+		c.Free(old)
 	}
 	for j := int(p.n); j > i; j-- {
 		p.off[j&(slots-1)] = p.off[(j-1)&(slots-1)] + O(size)
@@ -90,11 +94,11 @@ func (p *pack[O]) open(i, size int) []byte {
 
 // resize gives string i another size and returns it, to be filled; what it has in common
 // with the old one is kept.
-func (p *pack[O]) resize(i, size int) []byte {
+func (p *pack[O]) resize(c *cow.Clock, i, size int) []byte {
 	at, end, was := p.start(i), p.start(i+1), len(p.slab)
 	delta := size - (end - at)
 	if cap(p.slab)-was < delta {
-		p.slab = append(sized(room(was+delta)), p.slab...)
+		p.move(c, was+delta)
 	}
 	p.slab = p.slab[:max(was, was+delta)]
 	copy(p.slab[end+delta:], p.slab[end:was])
@@ -106,33 +110,40 @@ func (p *pack[O]) resize(i, size int) []byte {
 }
 
 // remove takes out n strings from place i on.
-func (p *pack[O]) remove(i, n int) {
+func (p *pack[O]) remove(c *cow.Clock, i, n int) {
 	at, end := p.start(i), p.start(i+n)
 	p.slab = append(p.slab[:at], p.slab[end:]...)
 	for j := i + n; j < int(p.n); j++ {
 		p.off[j-n] = p.off[j] - O(end-at)
 	}
 	p.n -= uint16(n)
-	p.fit(256 + len(p.slab)/8)
+	p.fit(c, 256+len(p.slab)/8)
 }
 
-// move makes the strings from place i on those of q, which is empty.
-func (p *pack[O]) move(q *pack[O], i int) {
+// move takes the strings to a slab with room for n bytes.
+func (p *pack[O]) move(c *cow.Clock, n int) {
+	old := p.slab
+	p.slab = append(c.Slab(room(n)), old...)
+	c.Free(old)
+}
+
+// cut makes the strings from place i on those of q, which is empty.
+func (p *pack[O]) cut(c *cow.Clock, q *pack[O], i int) {
 	from := p.start(i)
-	q.slab = append(sized(room(len(p.slab)-from)), p.slab[from:]...)
+	q.slab = append(c.Slab(room(len(p.slab)-from)), p.slab[from:]...)
 	for _, o := range p.off[i:p.n] {
 		q.off[q.n] = o - O(from)
 		q.n++
 	}
 	p.slab, p.n = p.slab[:from], uint16(i)
-	p.fit(0)
+	p.fit(c, 0)
 }
 
 // append adds the strings of q, which stays as it is.
-func (p *pack[O]) append(q *pack[O]) {
+func (p *pack[O]) append(c *cow.Clock, q *pack[O]) {
 	base := len(p.slab)
 	if cap(p.slab)-base < len(q.slab) {
-		p.slab = append(sized(room(base+len(q.slab))), p.slab...)
+		p.move(c, base+len(q.slab))
 	}
 	p.slab = append(p.slab, q.slab...)
 	for _, o := range q.off[:q.n] {
@@ -142,9 +153,9 @@ func (p *pack[O]) append(q *pack[O]) {
 }
 
 // fit gives memory back when more than spare bytes lie idle.
-func (p *pack[O]) fit(spare int) {
+func (p *pack[O]) fit(c *cow.Clock, spare int) {
 	if cap(p.slab) > room(len(p.slab))+room(spare) {
-		p.slab = append(sized(room(len(p.slab))), p.slab...)
+		p.move(c, len(p.slab))
 	}
 }
 
@@ -164,6 +175,3 @@ func room(n int) int {
 	}
 	return (n + step - 1) &^ (step - 1)
 }
-
-// sized returns an empty slice whose capacity is the size class that holds n bytes.
-func sized(n int) []byte { return append([]byte(nil), make([]byte, n)...)[:0] }

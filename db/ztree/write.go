@@ -31,7 +31,7 @@ func (t *Tree) Put(key, val []byte) (added bool) {
 	}
 	if right != nil {
 		top := &node{epoch: t.Epoch(), branch: new(branch)}
-		top.seps.open(0, 0)
+		top.seps.open(t.Clock(), 0, 0)
 		top.kid[0], top.count[0] = t.root, t.count
 		t.root = top
 		t.bytes += top.bytes()
@@ -82,7 +82,7 @@ func (t *Tree) putLeaf(n *node, key, val []byte, e edge) (added bool, right *nod
 		if t.valued {
 			was := n.bytes()
 			if old := p.at(i); len(old) != size {
-				t.fill(p.resize(i, size), key, val)
+				t.fill(p.resize(t.Clock(), i, size), key, val)
 			} else {
 				copy(old[len(key):], val)
 			}
@@ -98,7 +98,7 @@ func (t *Tree) putLeaf(n *node, key, val []byte, e edge) (added bool, right *nod
 		switch {
 		case i == k && (e&rightmost != 0 || p.heavy(k-1)):
 			if e&rightmost != 0 { // more of its kind are expected
-				q.slab = sized(min(cap(p.slab), leafBytes))
+				q.slab = t.Clock().Slab(min(cap(p.slab), leafBytes))
 			}
 			into, at = q, 0
 		case i == 0 && e&leftmost != 0:
@@ -106,16 +106,16 @@ func (t *Tree) putLeaf(n *node, key, val []byte, e edge) (added bool, right *nod
 		case size > leafBytes && i == k && k < slots:
 			right = nil
 		case size > leafBytes && i < k:
-			p.move(q, i)
+			p.cut(t.Clock(), q, i)
 		default:
 			half := p.middle(i)
-			p.move(q, half)
+			p.cut(t.Clock(), q, half)
 			if i > half || half == k {
 				into, at = q, i-half
 			}
 		}
 	}
-	t.fill(into.open(at, size), key, val)
+	t.fill(into.open(t.Clock(), at, size), key, val)
 	t.bytes += n.bytes() - was
 	if right != nil {
 		t.bytes += right.bytes()
@@ -159,7 +159,7 @@ func (t *Tree) splitBranch(n *node, at int) *node {
 	was := n.bytes()
 	right := &node{epoch: t.Epoch(), branch: new(branch)}
 	k := int(n.seps.n)
-	n.seps.move(&right.seps, at)
+	n.seps.cut(t.Clock(), &right.seps, at)
 	copy(right.kid[:], n.kid[at:k])
 	copy(right.count[:], n.count[at:k])
 	clear(n.kid[at:k])
@@ -179,11 +179,11 @@ func (t *Tree) adopt(n *node, i int, right *node) {
 		first, _ := t.split(right.leaf.at(0))
 		sep = between(last, first)
 	}
-	copy(n.seps.open(i+1, len(sep)), sep)
+	copy(n.seps.open(t.Clock(), i+1, len(sep)), sep)
 	if right.branch != nil {
 		before := right.bytes()
-		right.seps.resize(0, 0)
-		right.seps.fit(0)
+		right.seps.resize(t.Clock(), 0, 0)
+		right.seps.fit(t.Clock(), 0)
 		t.bytes += right.bytes() - before
 	}
 	copy(n.kid[i+2:], n.kid[i+1:k])
@@ -233,7 +233,7 @@ func (t *Tree) delete(n *node, key []byte) bool {
 // cut removes k entries of a leaf.
 func (t *Tree) cut(n *node, i, k int) {
 	was := n.bytes()
-	n.leaf.remove(i, k)
+	n.leaf.remove(t.Clock(), i, k)
 	t.bytes += n.bytes() - was
 }
 
@@ -255,6 +255,7 @@ func (t *Tree) settle() {
 func (t *Tree) tidy(n *node, i int) {
 	if n.count[i] == 0 {
 		t.bytes -= n.kid[i].bytes()
+		t.free(n.kid[i])
 		t.drop(n, i, i+1)
 		return
 	}
@@ -298,17 +299,18 @@ func (t *Tree) merge(n *node, j int) {
 	left, right := t.own(&n.kid[j]), n.kid[j+1]
 	t.bytes -= left.bytes() + right.bytes()
 	if left.branch == nil {
-		left.leaf.append(&right.leaf)
+		left.leaf.append(t.Clock(), &right.leaf)
 	} else {
 		k := int(left.seps.n)
-		left.seps.append(&right.seps)
+		left.seps.append(t.Clock(), &right.seps)
 		sep := n.seps.at(j + 1)
-		copy(left.seps.resize(k, len(sep)), sep)
+		copy(left.seps.resize(t.Clock(), k, len(sep)), sep)
 		copy(left.kid[k:], right.kid[:right.seps.n])
 		copy(left.count[k:], right.count[:right.seps.n])
 	}
 	n.count[j] += n.count[j+1]
 	t.bytes += left.bytes()
+	t.free(right)
 	t.drop(n, j+1, j+2)
 }
 
@@ -319,7 +321,7 @@ func (t *Tree) drop(n *node, lo, hi int) {
 	if lo == 0 && hi < k {
 		from = 1 // the empty separator stays, for the kid that is first now
 	}
-	n.seps.remove(from, hi-lo)
+	n.seps.remove(t.Clock(), from, hi-lo)
 	copy(n.kid[lo:], n.kid[hi:k])
 	copy(n.count[lo:], n.count[hi:k])
 	clear(n.kid[k-(hi-lo) : k])
@@ -401,5 +403,14 @@ func (t *Tree) discard(n *node, each func(key, val []byte)) {
 		for i := range int(n.leaf.n) {
 			each(t.split(n.leaf.at(i)))
 		}
+	}
+	t.free(n)
+}
+
+// free gives up the slab of a node that is no longer part of the tree.
+func (t *Tree) free(n *node) {
+	if n.branch == nil && t.Writable(n.epoch) {
+		t.Clock().Free(n.leaf.slab)
+		n.leaf.slab = nil
 	}
 }

@@ -32,7 +32,7 @@ func redis(t *testing.T, args ...string) *server.Server {
 
 func start(t *testing.T, bin string, args ...string) *server.Server {
 	t.Helper()
-	s, err := server.Start(bin, args...)
+	s, err := server.Start(bin, append([]string{"--enable-debug-command", "yes"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -211,10 +211,13 @@ func blocking() Family {
 		return Command{Name: name, Weight: weight, Args: args, Waits: true, Whole: true}
 	}
 	end := func(g *Gen) string { return g.Of("LEFT", "RIGHT", "left") }
-	pop := func(g *Gen) []string { return append(g.several(), "0") }
-	most := func(side func(*Gen) string) func(g *Gen) []string {
+	edge := func(g *Gen) string { return g.Of("MIN", "MAX", "min") }
+	pop := func(keys func(*Gen) []string) func(g *Gen) []string {
+		return func(g *Gen) []string { return append(keys(g), "0") }
+	}
+	most := func(keys func(*Gen) []string, side func(*Gen) string) func(g *Gen) []string {
 		return func(g *Gen) []string {
-			keys := g.several()
+			keys := keys(g)
 			out := append([]string{"0", strconv.Itoa(len(keys))}, keys...)
 			if out = append(out, side(g)); g.OneIn(2) {
 				out = append(out, "COUNT", strconv.Itoa(1+g.r.IntN(3)))
@@ -222,8 +225,29 @@ func blocking() Family {
 			return out
 		}
 	}
+	read := func(g *Gen) []string {
+		out := []string{"BLOCK", "0", "STREAMS"}
+		if g.OneIn(3) {
+			return append(out, "wait:s0", "wait:s1", "$", "$") // not one twice, which Redis 7.0 replies once
+		}
+		return append(out, g.log(), g.Of("$", "1", "1-5"))
+	}
 	return Family{"blocking", []Command{
-		waits("BLPOP", 4, pop), waits("BRPOP", 4, pop), waits("BLMPOP", 4, most(end)),
+		waits("XREAD", 4, read),
+		{Name: "XREADGROUP", Weight: 6, Args: func(g *Gen) []string {
+			return []string{"GROUP", g.Of("g", "h"), g.Of("ann", "bob"), "BLOCK", "0", "COUNT", "1", "STREAMS", g.log(), ">"}
+		}, Same: Failing, Waits: true, Whole: true},
+		{Name: "XGROUP", Weight: 4, Args: func(g *Gen) []string { return []string{"CREATE", g.log(), g.Of("g", "h"), "$", "MKSTREAM"} }, Whole: true},
+		{Name: "XGROUP", Weight: 1, Args: func(g *Gen) []string { return []string{"DESTROY", g.log(), g.Of("g", "h")} }, Whole: true},
+		{Name: "XADD", Weight: 12, Args: func(g *Gen) []string { return []string{g.log(), "1-*", "f", g.Value()} }, Whole: true},
+		{Name: "DEL", Weight: 1, Args: func(g *Gen) []string { return []string{g.log()} }, Whole: true},
+		{Name: "RENAME", Weight: 1, Args: func(g *Gen) []string { return []string{g.log(), g.log()} }, Whole: true},
+		waits("BZPOPMIN", 3, pop((*Gen).ranks)), waits("BZPOPMAX", 3, pop((*Gen).ranks)), waits("BZMPOP", 3, most((*Gen).ranks, edge)),
+		{Name: "ZADD", Weight: 6, Args: func(g *Gen) []string {
+			return []string{g.ranks()[0], g.Offset(9), "a", g.Offset(9), "b" + g.Offset(3)}
+		}, Whole: true},
+		{Name: "DEL", Weight: 1, Args: (*Gen).ranks, Whole: true},
+		waits("BLPOP", 4, pop((*Gen).several)), waits("BRPOP", 4, pop((*Gen).several)), waits("BLMPOP", 4, most((*Gen).several, end)),
 		waits("BLMOVE", 6, func(g *Gen) []string { return []string{g.Chained(), g.next(), end(g), end(g), "0"} }),
 		waits("BRPOPLPUSH", 3, func(g *Gen) []string { return []string{g.Chained(), g.next(), "0"} }),
 		waits("BLPOP", 2, func(g *Gen) []string { return []string{g.Chained(), g.Of("0", "x", "-1")} }),
@@ -244,8 +268,16 @@ func blocking() Family {
 
 // several is one to three keys that no chain leads to and that only lists are stored under.
 func (g *Gen) several() []string {
-	return g.Keys(3, func() string { return "m" + strconv.Itoa(g.r.IntN(4)) })
+	return g.Keys(3, func() string { return "wait:l" + strconv.Itoa(g.r.IntN(4)) })
 }
+
+// ranks is one to three keys under which only sorted sets are stored.
+func (g *Gen) ranks() []string {
+	return g.Keys(3, func() string { return "wait:z" + strconv.Itoa(g.r.IntN(3)) })
+}
+
+// log is a key under which only streams are stored.
+func (g *Gen) log() string { return "wait:s" + strconv.Itoa(g.r.IntN(3)) }
 
 // Chained is a key that chains may lead to, or may begin at.
 func (g *Gen) Chained() string {
@@ -256,4 +288,4 @@ func (g *Gen) Chained() string {
 }
 
 // next is a key that chains lead to.
-func (g *Gen) next() string { return "d" + strconv.Itoa(g.r.IntN(3)) }
+func (g *Gen) next() string { return "wait:d" + strconv.Itoa(g.r.IntN(3)) }

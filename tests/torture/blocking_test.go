@@ -242,8 +242,18 @@ func TestTimeoutsAreExact(t *testing.T) {
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		var late []time.Duration
-		for i := range 200 {
+		var clients []*client
+		for range 200 {
 			c := mustDial(t, s)
+			if err := c.send([]byte("PING\r\n")); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.expect("+PONG\r\n"); err != nil { // it is admitted by now
+				t.Fatal(err)
+			}
+			clients = append(clients, c)
+		}
+		for i, c := range clients {
 			wg.Go(func() {
 				wait := time.Duration(1+i*3) * time.Millisecond
 				from := time.Now()
