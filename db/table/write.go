@@ -191,7 +191,7 @@ func (t *Table) emptied(p *page) {
 		t.Clock().Free(p.slab)
 		p.slab = nil
 	}
-	p.slab, p.dead, p.over = p.slab[:0], 0, 0
+	p.slab, p.dead, p.over, p.reach = p.slab[:0], 0, 0, 0
 }
 
 // roomFor makes room for need more bytes: by leaving out the dead ones if they are a
