@@ -57,15 +57,20 @@ func (s *Sets) make(d *DB) Members {
 	return s.fill(d, Ints)
 }
 
-// fill adds member by member to a set that begins in a small form.
+// fill adds member by member to a set that begins in a small form. All of them are new.
 func (s *Sets) fill(d *DB, form Encoding) Members {
 	made := Members{d: d, form: form, b: s.made[:0], begun: true}
 	made.b = made.none()
+	var tmp [20]byte
 	s.Each(func(m listpack.Value) bool {
-		if m.IsInt {
-			made.addInt(m.Int)
-		} else {
-			made.add(m.Str)
+		text := m.Text(&tmp)
+		switch made.form {
+		case Ints:
+			made.add(text)
+		case Packed:
+			made.put(text)
+		default:
+			made.t.Add(made.t.Hash(text), text)
 		}
 		return true
 	})
