@@ -195,7 +195,7 @@ func (t *Table) emptied(p *page) {
 		t.Clock().Free(p.slab)
 		p.slab = nil
 	}
-	p.slab, p.dead, p.over = p.slab[:0], 0, 0
+	p.slab, p.dead, p.over, p.reach = p.slab[:0], 0, 0, 0
 	if p.objs != nil && cap(*p.objs) > smallObjs {
 		t.bytes -= int64(p.objsBytes())
 		p.objs = nil
