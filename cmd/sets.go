@@ -79,7 +79,7 @@ func setsCommands() []*Command {
 				History: [][2]string{{"2.6.0", "`count`."}}},
 		},
 		{
-			Name: "smove", Arity: 4, Run: smove,
+			Name: "smove", Arity: 4, Run: smove, Member: 3,
 			Flags: Write | Fast, ACL: acl.Set,
 			Keys: []KeySpec{key(1, RW|Access|Delete), key(2, RW|Insert)},
 			Doc: Doc{Group: "set", Since: "1.0.0", Complexity: "O(1)",

@@ -45,13 +45,14 @@ type Sets struct {
 	parts []part
 	n     int // members of the result
 
-	marks []uint64
-	ends  []uint64  // for each page of the first set, the first hash behind it
-	ints  [2][]byte // results of algebra on integers
-	made  []byte    // a small set that is being stored
-	index []uint32  // of packed sets, see operand
-	probe probe
-	walks [2]table.Walk
+	marks   []uint64
+	ends    []uint64  // for each page of the first set, the first hash behind it
+	ints    [2][]byte // results of algebra on integers
+	made    []byte    // a small set that is being stored
+	index   []uint32  // of packed sets, see operand
+	probe   probe
+	lookups int // how many members of the set at hand there are to be looked up
+	walks   [2]table.Walk
 }
 
 type setOp uint8
@@ -62,11 +63,10 @@ const (
 	opSubtract
 )
 
-// operand is a set. If it is packed and is asked often, positions of its members stand in
-// an index, at the place of their hash or the next free one; 0 is a free place.
+// operand is a set. If it is packed and many members are looked up in it, positions of its
+// own stand in an index, at the place of their hash or the next free one; 0 is a free place.
 type operand struct {
 	Members
-	asked       int
 	from, slots int // its part of Sets.index; no slots: there is none yet
 }
 
@@ -408,6 +408,7 @@ func (s *Sets) mergeInts(f func(dst, a, b []byte) []byte) bool {
 // to go on.
 func (s *Sets) mark(of Members, large func(w *table.Walk, slots uint64) (uint64, bool), small func(p *probe) (in, more bool)) {
 	from := len(s.marks)
+	s.lookups = of.Len()
 	if of.form == Large {
 		w, more := &s.walks[0], true
 		for w.Begin(of.t); more && w.Next(); {
@@ -492,17 +493,21 @@ func (s *Sets) has(i int, p *probe) bool {
 		n, ok := p.int()
 		return ok && intset.Has(o.b, n)
 	}
-	// An index costs about as much as three walks over the set.
-	if o.asked++; o.asked <= 3 {
-		return o.Has(p.text)
-	}
 	if o.slots == 0 {
+		// An index costs about as much as three walks over the set.
+		if s.lookups <= 3 || o.Len() <= 6 {
+			return o.Has(p.text)
+		}
 		s.makeIndex(o)
 	}
 	places, mask := s.index[o.from:o.from+o.slots], o.slots-1
 	for at := int(p.hash(s.k)) & mask; places[at] != 0; at = (at + 1) & mask {
 		v := listpack.Get(o.b, int(places[at]))
-		if n, isInt := p.int(); v.IsInt && isInt && v.Int == n || !v.IsInt && string(v.Str) == string(p.text) {
+		if !v.IsInt {
+			if string(v.Str) == string(p.text) {
+				return true
+			}
+		} else if n, ok := p.int(); ok && v.Int == n {
 			return true
 		}
 	}

@@ -33,39 +33,36 @@ func (s *Sets) Store(d *DB, key []byte) (had bool) {
 
 // make builds the set that is to be stored.
 func (s *Sets) make(d *DB) Members {
-	l := &s.k.Limits
-	switch first := &s.of[0].Members; {
-	case s.op == opIntersect:
+	many := int64(s.n) > s.k.Limits.SetEntries
+	switch {
+	case s.op == opSubtract && s.copiesFirst():
+		return s.makeOfCopy(d)
+	case many || s.op == opIntersect:
 		if ints, ok := s.asInts(); ok {
 			return ints
 		}
-		if s.of[s.order[0]].form == Ints || int64(s.n) > l.SetEntries {
+		if many || s.op == opIntersect && s.of[s.order[0]].form == Ints {
 			return s.makeLarge(d)
 		}
 		return s.fill(d, Packed)
-	case s.op == opSubtract && s.copiesFirst():
-		all := Sets{k: s.k, parts: []part{{of: *first, all: true}}, n: first.Len()}
-		was := all.fill(d, Ints)
-		if was.form == Large {
-			return s.makeLarge(d)
-		}
-		return s.drop(was)
-	}
-	if int64(s.n) > max(int64(s.k.maxInts()), l.SetEntries) {
-		return s.makeLarge(d)
 	}
 	return s.fill(d, Ints)
 }
 
-// fill adds member by member to a set that begins in a small form.
+// fill adds member by member to a set that begins in a small form. All of them are new.
 func (s *Sets) fill(d *DB, form Encoding) Members {
 	made := Members{d: d, form: form, b: s.made[:0], begun: true}
 	made.b = made.none()
+	var tmp [20]byte
 	s.Each(func(m listpack.Value) bool {
-		if m.IsInt {
-			made.addInt(m.Int)
-		} else {
-			made.add(m.Str)
+		text := m.Text(&tmp)
+		switch made.form {
+		case Ints:
+			made.add(text)
+		case Packed:
+			made.put(text)
+		default:
+			made.t.Add(made.t.Hash(text), text)
 		}
 		return true
 	})
@@ -107,6 +104,21 @@ func (s *Sets) copiesFirst() bool {
 		}
 	}
 	return lookups/2 > walks
+}
+
+// makeOfCopy builds a difference that Redis computes on a copy of the first set.
+func (s *Sets) makeOfCopy(d *DB) Members {
+	first := s.of[0].Members
+	all := Sets{k: s.k, parts: []part{{of: first, all: true}}, n: first.Len()}
+	if int64(all.n) <= s.k.Limits.SetEntries {
+		if copied := all.fill(d, Ints); copied.form != Large {
+			return s.drop(copied)
+		}
+	} else if copied, ok := all.asInts(); ok {
+		copied.d = d
+		return s.drop(copied)
+	}
+	return s.makeLarge(d)
 }
 
 // drop removes from a small set, made of all members of the first one, what is not in the

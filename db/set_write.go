@@ -112,32 +112,38 @@ func (s *Members) ahead(members [][]byte, hashes *[table.TouchMax]uint64) int {
 
 // add is Add for one.
 func (s *Members) add(m []byte) bool {
-	switch s.form {
-	case Ints:
+	if s.form == Large {
+		s.begin()
+		return s.t.Add(s.t.Hash(m), m)
+	}
+	if s.form == Ints {
 		if n, ok := listpack.ParseInt(m); ok {
 			return s.addInt(n)
 		}
-		s.begin()
-		if n := intset.Len(s.b); s.fits(n, m, len(s.b)*2) && int64(intset.Digits(s.b)) <= s.d.k.Limits.SetValue {
-			s.pack()
-			s.b = listpack.Append(s.b, m)
-			return true
-		}
-	case Packed:
-		if len(s.b) > 0 && listpack.Find(s.b, listpack.First(s.b), m, 0) >= 0 {
-			return false
-		}
-		s.begin()
-		if s.fits(listpack.Len(s.b), m, len(s.b)) {
-			s.b = listpack.Append(s.b, m)
-			return true
-		}
+	} else if s.Has(m) {
+		return false
 	}
 	s.begin()
-	if s.form != Large {
-		s.enlarge(1)
+	s.put(m)
+	return true
+}
+
+// put is add for something that is no member yet, and no integer if all the others are. The
+// set is small and writable.
+func (s *Members) put(m []byte) {
+	switch {
+	case s.form == Ints:
+		if s.fits(intset.Len(s.b), m, 2*len(s.b)) && int64(intset.Digits(s.b)) <= s.d.k.Limits.SetValue {
+			s.pack()
+			s.b = listpack.Append(s.b, m)
+			return
+		}
+	case s.fits(listpack.Len(s.b), m, len(s.b)):
+		s.b = listpack.Append(s.b, m)
+		return
 	}
-	return s.t.Add(s.t.Hash(m), m)
+	s.enlarge(1)
+	s.t.Add(s.t.Hash(m), m)
 }
 
 // addInt is add for an integer.

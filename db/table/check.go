@@ -54,6 +54,7 @@ func (t *Table) checkPage(p *page, top, index uint64) (count, timed, inner int, 
 		assert.That(tag == tagOf(h), "table: entry under the wrong tag")
 		home := groupOf(h)
 		assert.That(i/groupSlots == int(home) || p.over>>home&1 == 1, "table: entry away from home unmarked")
+		assert.That((i/groupSlots-int(home))&7 <= int(p.reach), "table: entry out of reach")
 		assert.That(p.find(h, p.key(i)) == i, "table: entry is not found, or twice")
 		if e[flagsAt]&flagObject != 0 {
 			objects++

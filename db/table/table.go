@@ -30,8 +30,9 @@
 //
 // Inside a page a key has a home group of eight slots, and eight tags are compared as
 // one word. Bit g of over says that some key whose home is g had to go to another
-// group; only then does a search go on after its home. Bits are set on insertion and
-// forgotten when the page is rebuilt.
+// group; only then does a search go on after its home, and only as many groups as reach
+// says that any such key had to go. Both grow on insertion and are forgotten when the
+// page is rebuilt.
 //
 // Entries are appended to the slab. One that is replaced by another size, or deleted,
 // stays as dead bytes until the slab would have to grow and a third of it is dead;
@@ -136,6 +137,7 @@ type page struct {
 	depth uint8
 	count uint8
 	over  uint8
+	reach uint8 // the most groups that such a key has gone from home
 }
 
 // A page with few entries is joined with its neighbour if together they have no more
@@ -261,10 +263,7 @@ func (p *page) find(h uint64, key []byte) int {
 				return i
 			}
 		}
-		if p.over>>home&1 == 0 {
-			return -1
-		}
-		if n++; n == groupSlots {
+		if n++; p.over>>home&1 == 0 || n > p.reach {
 			return -1
 		}
 	}
@@ -278,6 +277,7 @@ func (p *page) free(home uint8) int {
 		if m := ^p.group(g) & highs; m != 0 {
 			if n > 0 {
 				p.over |= 1 << home
+				p.reach = max(p.reach, n)
 			}
 			return int(g)*groupSlots + bits.TrailingZeros64(m)>>3
 		}
@@ -536,7 +536,7 @@ func (t *Table) widen() {
 // shrink joins the page of h with its neighbour when both have become nearly empty,
 // and halves the directory when no page needs its last bit.
 func (t *Table) shrink(h uint64, p *page) {
-	if t.count == 0 {
+	if t.count == 0 && p.depth+64-t.shift > 0 {
 		t.reset()
 		return
 	}
@@ -564,8 +564,8 @@ func (t *Table) shrink(h uint64, p *page) {
 		if at := max(p.arm, buddy.arm); at != 0 {
 			t.rearm(q, h, at)
 		}
-		t.forget(p)
-		t.forget(buddy)
+		// Both keep their slabs, for whoever has found an entry there and has not read it yet:
+		// the look-up of another key may have removed that one because it had expired.
 		p = q
 		for d.depth > 0 && d.deepest == 0 {
 			t.halve(d)
