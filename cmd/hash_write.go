@@ -110,7 +110,7 @@ func (c *Ctx) fitPairs(f *db.FieldEdit, pairs [][]byte) error {
 // setPairs sets fields to the value that follows each, and returns how many are new. at is
 // their deadline, or db.KeepTTL.
 func setPairs(f *db.FieldEdit, pairs [][]byte, at int64) (added int64) {
-	f.Expect(len(pairs) / 2)
+	f.Expect(pairs)
 	for i := 0; i < len(pairs); i += 2 {
 		if i%(2*table.TouchMax) == 0 {
 			f.Touch(pairs[i:], 2)

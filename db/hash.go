@@ -5,7 +5,7 @@ import (
 	"redust/db/table"
 )
 
-// Hashes. A hash is kept in one of three forms, and goes from a smaller to a larger one
+// Hashes. A hash is kept in one of these forms, and goes from a smaller to a larger one
 // by Redis's limits, never back:
 //
 //	packed       | f1 | v1 | f2 | v2 | ...             a listpack, as value.go keeps one
@@ -13,8 +13,15 @@ import (
 //	packed with  | f2 | v2 | 1700 | f1 | v1 | 0 | ...  a timedPack: triples, the earliest
 //	deadlines                                          deadline first, none (0) last
 //
+//	packed,      | f1 | a long value | ...             as packed. Redis has a table here,
+//	but wide                                           and OBJECT ENCODING says so
+//
 //	large        fields: table  f -> v, deadline       a fieldTable; the tree is there only
 //	             order:  tree   deadline+f             if some field has a deadline
+//
+// Wide ones are for records with a text or two of more than 64 bytes among their fields,
+// which are many: a table of three fields takes some 700 bytes, the same as bytes 190. That
+// pays up to some kilobytes and some dozens of fields.
 //
 // Commands see none of this. They get a handle that lives as long as the command:
 //
@@ -51,7 +58,7 @@ func (it Item) Fields() Fields {
 		f.now = it.d.k.now
 	}
 	switch f.form = it.Encoded(); f.form {
-	case Packed:
+	case Packed, PackedWide:
 		f.pack = it.Bytes()
 	case PackedTimed:
 		f.pack = it.root().(*timedPack).data

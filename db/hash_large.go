@@ -21,8 +21,10 @@ type fieldTable struct {
 	order  *ztree.Tree // nil until a field has a deadline
 }
 
-func newFieldTable(k *Keyspace) *fieldTable {
-	return &fieldTable{fields: table.NewMembers(k.seed, k.clock)}
+// newFieldTable returns an empty one that is to have n fields of so many bytes, values
+// included.
+func newFieldTable(k *Keyspace, n, bytes int) *fieldTable {
+	return &fieldTable{fields: table.NewMembersFor(k.seed, k.clock, n, bytes)}
 }
 
 // MemBytes implements table.Object.

@@ -115,7 +115,7 @@ func (p *hashPlayer) edit() {
 	var f FieldEdit
 	p.d.EditFields(&f, []byte(key), p.d.Peek([]byte(key)))
 	if p.byte()%16 == 0 {
-		f.Expect(p.byte() % 8) // changes the form at most
+		f.Expect(make([][]byte, p.byte()%16)) // changes the form at most
 	}
 	for range 1 + p.byte()%8 {
 		field := p.text()

@@ -41,7 +41,7 @@ func (f *FieldEdit) begin() {
 	}
 	f.begun = true
 	switch f.form {
-	case Packed:
+	case Packed, PackedWide:
 		if f.pack = f.d.edit(f.it); len(f.pack) == 0 {
 			f.pack = append(f.pack, 0, 0) // a pack of no entries
 		}
@@ -55,13 +55,19 @@ func (f *FieldEdit) begin() {
 	}
 }
 
-// Expect tells that n fields are about to be set: a small hash becomes large at once if
-// they alone are too many for it.
-func (f *FieldEdit) Expect(n int) {
-	if f.form != Large && int64(n) > f.d.k.Limits.HashEntries {
-		f.begin()
-		f.enlarge()
+// Expect tells that fields are about to be set to the values that follow each: a small hash
+// becomes large at once if they alone are too many for it.
+func (f *FieldEdit) Expect(pairs [][]byte) {
+	n := len(pairs) / 2
+	if f.form == Large || int64(n) <= f.d.k.Limits.HashEntries {
+		return
 	}
+	f.begin()
+	bytes := 0
+	for _, b := range pairs {
+		bytes += min(len(b), table.MaxInline)
+	}
+	f.enlarge(n, bytes)
 }
 
 // Set stores val under field and tells whether the field is new. at is its deadline, Unix
@@ -69,10 +75,10 @@ func (f *FieldEdit) Expect(n int) {
 func (f *FieldEdit) Set(field, val []byte, at int64) (added bool) {
 	f.begin()
 	limits := &f.d.k.Limits
-	if f.form != Large && (int64(len(field)) > limits.HashValue || int64(len(val)) > limits.HashValue) {
-		f.enlarge()
+	if int64(len(field)) > limits.HashValue || int64(len(val)) > limits.HashValue {
+		f.widen(len(field) + len(val))
 	}
-	if f.form == Packed && at > 0 {
+	if at > 0 {
 		f.addDeadlines()
 	}
 	switch f.form {
@@ -92,16 +98,34 @@ func (f *FieldEdit) Set(field, val []byte, at int64) (added bool) {
 			added = true
 		}
 	}
-	if int64(f.packed()) > limits.HashEntries {
-		f.enlarge()
+	n := f.packed()
+	if int64(n) > limits.HashEntries || f.form == PackedWide && (n > wideFields || len(f.pack) > wideBytes) {
+		f.enlarge(0, 0)
 	}
 	return added
+}
+
+// The bounds of a wide hash.
+const (
+	wideFields = 64
+	wideBytes  = 4 << 10
+)
+
+// widen makes room for a field and a value that are together so long, at least one of them
+// too long for what Redis keeps packed.
+func (f *FieldEdit) widen(size int) {
+	switch {
+	case f.form == Packed && len(f.pack)+size <= wideBytes && f.packed() < wideFields:
+		f.form = PackedWide
+	case f.form == Packed || f.form == PackedTimed:
+		f.enlarge(0, 0)
+	}
 }
 
 // SetDeadline gives a field, which exists, another deadline, or none if at is 0.
 func (f *FieldEdit) SetDeadline(field []byte, at int64) {
 	f.begin()
-	if f.form == Packed && at != 0 {
+	if at != 0 {
 		f.addDeadlines()
 	}
 	switch f.form {
@@ -148,8 +172,8 @@ func (f *FieldEdit) Done() (gone bool) {
 		if f.it.OK() {
 			d.remove(f.key)
 		}
-	case f.form == Packed:
-		d.store(f.key, f.it, Hash, Packed, f.pack)
+	case f.form == Packed || f.form == PackedWide:
+		d.store(f.key, f.it, Hash, f.form, f.pack)
 	default:
 		f.keepRoot()
 	}
@@ -187,8 +211,14 @@ func (f *FieldEdit) keepRoot() {
 	}
 }
 
-// addDeadlines changes the form from packed to packed with deadlines.
+// addDeadlines changes the form to one that can have deadlines.
 func (f *FieldEdit) addDeadlines() {
+	if f.form == PackedWide {
+		f.enlarge(0, 0)
+	}
+	if f.form != Packed {
+		return
+	}
 	p := f.pack
 	triples := append(make([]byte, 0, len(p)+len(p)/4+16), 0, 0)
 	var tmp [20]byte
@@ -202,9 +232,9 @@ func (f *FieldEdit) addDeadlines() {
 	f.timed = newTimedPack(f.d.k.clock)
 }
 
-// enlarge changes the form to large.
-func (f *FieldEdit) enlarge() {
-	tab := newFieldTable(f.d.k)
+// enlarge changes the form to large, with room for n fields more, of so many bytes.
+func (f *FieldEdit) enlarge(n, bytes int) {
+	tab := newFieldTable(f.d.k, f.packed()+n, len(f.pack)+bytes)
 	var room [2][20]byte
 	f.eachPacked(func(field, val listpack.Value, at int64) bool {
 		tab.set(field.Text(&room[0]), val.Text(&room[1]), at, f.now)

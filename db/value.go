@@ -34,6 +34,7 @@ const (
 	Ints                        // an intset
 	Large                       // a structure of nodes
 	PackedTimed                 // a listpack of fields, values and deadlines
+	PackedWide                  // a listpack where Redis has a table, because of long elements
 )
 
 const (
