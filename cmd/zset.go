@@ -434,17 +434,13 @@ func zrandMember(c *Ctx) error {
 type memberList struct {
 	c      *Ctx
 	scores bool
-	left   int // until the length of the reply is looked at
 	mark   resp.Mark
 	err    error
 }
 
-// lookEvery is how many elements of a reply are written between two looks at its length.
-const lookEvery = 128
-
 // scoredMembers begins a list of n members.
 func (c *Ctx) scoredMembers(n int, scores bool) memberList {
-	w := memberList{c: c, scores: scores, left: lookEvery, mark: c.Out.Mark()}
+	w := memberList{c: c, scores: scores, mark: c.Out.Mark()}
 	if scores && c.Out.Proto != 3 {
 		n *= 2
 	}
@@ -464,14 +460,10 @@ func (w *memberList) write(member []byte, score float64) bool {
 		out.Bulk(member)
 		out.Double(score)
 	}
-	if w.left--; w.left == 0 {
-		w.left = lookEvery
-		if w.c.replyFull(w.mark) {
-			w.err = ErrReplyLimit
-			return false
-		}
+	if w.c.replyFull(w.mark) {
+		w.err = ErrReplyLimit
 	}
-	return true
+	return w.err == nil
 }
 
 // zscan replies the next cursor and a list of members and scores.

@@ -95,13 +95,24 @@ func (c *Ctx) pop(z *db.SortedSet, key []byte, n int, highest, pairs bool) error
 	if highest {
 		from, event = z.Card()-1, "zpopmax"
 	}
-	z.RemoveRange(from, n, highest, func(member []byte, score float64) {
+	// They lie in the set still when they are written, and stay there if they are too many.
+	mark, full := c.Out.Mark(), false
+	z.Each(from, n, highest, func(member []byte, score float64) bool {
 		if pairs {
 			c.Out.Array(2)
 		}
 		c.Out.Bulk(member)
 		c.Out.Double(score)
+		full = c.replyFull(mark)
+		return !full
 	})
+	if full {
+		return ErrReplyLimit
+	}
+	if highest {
+		from -= n - 1
+	}
+	z.RemoveRange(from, n)
 	c.shrunkAt(key, z, event)
 	return nil
 }

@@ -381,7 +381,7 @@ func removeSpan(c *Ctx, by rangeBy) error {
 	}
 	from, n := s.ranks(&z)
 	if n > 0 {
-		z.RemoveRange(from, n, false, nil)
+		z.RemoveRange(from, n)
 		c.shrunk(&z, c.Cmd.Name)
 	}
 	c.Out.Int(int64(n))

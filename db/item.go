@@ -7,7 +7,9 @@ import (
 )
 
 // Item is a key's value as it was found. It is valid until the next change to its
-// database. The zero Item is no value.
+// database. A look-up of another key may remove that one, if it has expired; what was found
+// can still be read then, but is to be found again before it is changed. The zero Item is
+// no value.
 type Item struct {
 	ref table.Ref
 	d   *DB

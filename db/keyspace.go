@@ -18,7 +18,8 @@
 //
 // Expiry. A key past its deadline does not exist for any command, at once: lookups
 // compare. The wheel reclaims it, in order of deadlines, in slices of some SliceKeys keys.
-// Whoever removes an expired key tells Hooks.Expired.
+// Whoever removes an expired key tells Hooks.Expired. Fields of hashes have deadlines, too:
+// see hash_expire.go.
 //
 // Snapshots are views of the tables, see db/table. All tables and all values of a
 // keyspace follow one clock (db/cow), so a value moves between databases as it is.

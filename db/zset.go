@@ -554,21 +554,10 @@ func (z *SortedSet) shrunk(before int) {
 	}
 }
 
-// RemoveRange removes n members from a rank on, in reverse those of that rank and below.
-// Each of them is passed to each, if that is not nil, in order, or in reverse. The key
-// goes with the last one.
-func (z *SortedSet) RemoveRange(from, n int, reverse bool, each func(member []byte, score float64)) {
+// RemoveRange removes n members from a rank on. The key goes with the last one.
+func (z *SortedSet) RemoveRange(from, n int) {
 	if n <= 0 {
 		return
-	}
-	if each != nil {
-		z.Each(from, n, reverse, func(member []byte, score float64) bool {
-			each(member, score)
-			return true
-		})
-	}
-	if reverse {
-		from -= n - 1
 	}
 	switch {
 	case n == z.Card(): // in a time that does not depend on how many there are

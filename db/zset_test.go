@@ -145,15 +145,17 @@ func (p *zplayer) step() {
 			at = from + n - 1
 		}
 		var got []zpair
-		z.RemoveRange(at, n, reverse, func(member []byte, score float64) {
+		z.Each(at, n, reverse, func(member []byte, score float64) bool {
 			got = append(got, zpair{string(member), score})
+			return true
 		})
+		z.RemoveRange(from, n)
 		gone := slices.Clone(all[from : from+n])
 		if reverse {
 			slices.Reverse(gone)
 		}
 		if !slices.Equal(got, gone) {
-			p.t.Fatalf("RemoveRange removed %v, want %v", got, gone)
+			p.t.Fatalf("Each showed %v, want %v", got, gone)
 		}
 		for _, x := range gone {
 			delete(m, x.member)

@@ -564,8 +564,8 @@ func (t *Table) shrink(h uint64, p *page) {
 		if at := max(p.arm, buddy.arm); at != 0 {
 			t.rearm(q, h, at)
 		}
-		t.forget(p)
-		t.forget(buddy)
+		// Both keep their slabs, for whoever has found an entry there and has not read it yet:
+		// the look-up of another key may have removed that one because it had expired.
 		p = q
 		for d.depth > 0 && d.deepest == 0 {
 			t.halve(d)
