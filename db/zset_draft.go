@@ -46,6 +46,15 @@ func (z *ZDraft) Add(member []byte, score float64) {
 	z.add(z.chunk[at:len(z.chunk):len(z.chunk)], score)
 }
 
+// Grow is Add for a set that Redis fills as a small one until it must not be: a minus zero
+// among its first members loses its sign.
+func (z *ZDraft) Grow(member []byte, score float64) {
+	if l := &z.d.k.Limits; int64(len(z.members)) < l.ZSetEntries && int64(max(z.longest, len(member))) <= l.ZSetValue {
+		score += 0
+	}
+	z.Add(member, score)
+}
+
 func (z *ZDraft) add(member []byte, score float64) {
 	z.members = append(z.members, drafted{orderBytes(score), score, member})
 	z.longest = max(z.longest, len(member))
