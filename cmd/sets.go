@@ -223,10 +223,27 @@ func smembers(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	mark := c.Out.Mark()
+	r := c.memberReply()
 	c.room(s.Bytes(s.Len()), s.Len())
 	c.Out.Set(s.Len())
-	return c.writeMembers(mark, s.Each)
+	s.Each(r.write)
+	return fullError(r.full)
+}
+
+// memberReply is a reply of members, which ends when it becomes too long.
+type memberReply struct {
+	c    *Ctx
+	mark resp.Mark
+	full bool
+}
+
+func (c *Ctx) memberReply() memberReply { return memberReply{c: c, mark: c.Out.Mark()} }
+
+// write adds a member, and tells whether there is room for more.
+func (r *memberReply) write(m listpack.Value) bool {
+	r.c.bulk(m)
+	r.full = r.c.replyFull(r.mark)
+	return !r.full
 }
 
 // room makes room for a reply of n members that have so many bytes together: growing it bit
@@ -238,18 +255,6 @@ func (c *Ctx) room(size, n int) {
 		size = int(min(int64(size), limit))
 	}
 	c.Out.B = slices.Grow(c.Out.B, size)
-}
-
-// writeMembers writes what each yields, as long as the reply, which began at mark, is not too
-// long.
-func (c *Ctx) writeMembers(mark resp.Mark, each func(yield func(m listpack.Value) bool)) error {
-	full := false
-	each(func(m listpack.Value) bool {
-		c.bulk(m)
-		full = c.replyFull(mark)
-		return !full
-	})
-	return fullError(full)
 }
 
 // spop replies a member, or nil if there is none; with a count, a set of at most so many.
@@ -269,7 +274,7 @@ func spop(c *Ctx) error {
 		return err
 	}
 	n = min(n, int64(s.Len()))
-	mark := c.Out.Mark()
+	r := c.memberReply()
 	switch {
 	case many:
 		c.room(s.Bytes(int(n)), int(n))
@@ -277,19 +282,11 @@ func spop(c *Ctx) error {
 	case n == 0:
 		c.Out.Null()
 	}
-	if n > 0 {
-		full := false
-		if !s.Pop(int(n), func(m listpack.Value) bool {
-			c.bulk(m)
-			full = c.replyFull(mark)
-			return !full
-		}) {
-			n = 0
-		}
-		err = fullError(full)
+	if n > 0 && !s.Pop(int(n), r.write) {
+		n = 0
 	}
 	c.changedMembers(&s, c.Arg(1), "spop", int(n))
-	return err
+	return fullError(r.full)
 }
 
 // srandMember replies a member, or nil if there is none; with a count, that many different
@@ -309,7 +306,7 @@ func srandMember(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	mark, n := c.Out.Mark(), min(count, int64(s.Len()))
+	r, n := c.memberReply(), min(count, int64(s.Len()))
 	if s.Len() == 0 {
 		n = 0
 	} else if count < 0 {
@@ -321,17 +318,16 @@ func srandMember(c *Ctx) error {
 	case n == 0:
 		c.Out.Null()
 	}
-	return c.writeMembers(mark, func(yield func(m listpack.Value) bool) {
-		switch {
-		case n == 0:
-		case count == 1 || count < 0:
-			s.Draw(int(n), yield)
-		case n == int64(s.Len()):
-			s.Each(yield)
-		default:
-			s.Sample(int(n), yield)
-		}
-	})
+	switch {
+	case n == 0:
+	case count == 1 || count < 0:
+		s.Draw(int(n), r.write)
+	case n == int64(s.Len()):
+		s.Each(r.write)
+	default:
+		s.Sample(int(n), r.write)
+	}
+	return fullError(r.full)
 }
 
 // smove replies 1, or 0 if there was nothing to move. A member that is in the second set

@@ -69,7 +69,7 @@ func setsAlgebraCommands() []*Command {
 // sets looks up the sets under arguments from to to, the last excluded. Forget ends what
 // this has begun.
 func (c *Ctx) sets(from, to int) (*db.Sets, error) {
-	s := c.KS.Sets()
+	s, expired := c.KS.Sets(), c.KS.Stats.Expired
 	for i := from; i < to; i++ {
 		it, err := c.typed(i, db.Set)
 		if err != nil {
@@ -77,6 +77,13 @@ func (c *Ctx) sets(from, to int) (*db.Sets, error) {
 			return nil, err
 		}
 		s.Add(it)
+	}
+	if c.KS.Stats.Expired != expired {
+		// The removal of a key that had expired may have moved those found before it.
+		s.Forget()
+		for i := from; i < to; i++ {
+			s.Add(c.DB.Peek(c.Arg(i)))
+		}
 	}
 	return s, nil
 }
@@ -95,10 +102,11 @@ func listSets(c *Ctx, op func(*db.Sets)) error {
 	}
 	defer s.Forget()
 	op(s)
-	mark := c.Out.Mark()
+	r := c.memberReply()
 	c.room(s.Bytes(), s.Len())
 	c.Out.Set(s.Len())
-	return c.writeMembers(mark, s.Each)
+	s.Each(r.write)
+	return fullError(r.full)
 }
 
 func sinterStore(c *Ctx) error { return storeSets(c, intersect, "sinterstore") }

@@ -127,12 +127,11 @@ func (s *Sets) drop(made Members) Members {
 	kept := Members{d: made.d, form: made.form, begun: true}
 	kept.b = kept.none()
 	in := Members{form: Packed, b: []byte{0, 0}, d: made.d, begun: true}
+	var tmp [20]byte
 	s.Each(func(m listpack.Value) bool {
-		var tmp [20]byte
 		in.add(m.Text(&tmp))
 		return true
 	})
-	var tmp [20]byte
 	made.Each(func(m listpack.Value) bool {
 		if text := m.Text(&tmp); in.Has(text) {
 			if m.IsInt && kept.form == Ints {
@@ -176,9 +175,7 @@ func addTo(t *table.Table) func(m listpack.Value) bool {
 // copyLarge makes a table of the result by copying the set of its first part, of which it
 // keeps most members.
 func (s *Sets) copyLarge(d *DB, p *part, kept int) *table.Table {
-	// Looked up again: later look-ups may have moved it, by removing expired keys.
-	it := d.Peek(append([]byte(nil), p.of.it.Key()...))
-	t := (*table.Table)(d.ownRoot(it).(*setTable).share().(*setTable))
+	t := (*table.Table)(d.ownRoot(p.of.it).(*setTable).share().(*setTable))
 	if kept < t.Len() {
 		marks := s.marks[p.from:p.to]
 		t.Sweep(func(w *table.Walk) (slots uint64) {

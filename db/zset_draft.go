@@ -73,6 +73,13 @@ func (z *ZDraft) accumulate(h uint64, member []byte, score float64, how Aggregat
 	z.scores.Update(r, member, z.d.scoreEntry(how.combine(tableScore(r), score)))
 }
 
+// strike takes away a member that was accumulated, if it is there.
+func (z *ZDraft) strike(h uint64, member []byte) {
+	if z.scores != nil {
+		z.scores.Delete(h, member)
+	}
+}
+
 // Sort puts the members in order. It is to be called once, when all are there.
 func (z *ZDraft) Sort() {
 	if z.scores != nil {

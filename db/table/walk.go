@@ -75,8 +75,7 @@ func (w *Walk) Slots() uint64 {
 // slots is the set of slots in use.
 func (p *page) slots() (slots uint64) {
 	for g := range uint8(pageSlots / groupSlots) {
-		// The high bit of each tag, gathered into one byte.
-		slots |= (p.group(g) & highs >> 7 * 0x0102040810204080 >> 56) << (g * groupSlots)
+		slots |= gather(p.group(g)) << (g * groupSlots)
 	}
 	return slots
 }
@@ -96,8 +95,7 @@ func (w *Walk) Hash(slot int) uint64 {
 // In returns those of the slots whose keys o has, too. o shares the table's seed.
 //
 // Most keys that o does not have are told by their tags alone, without being read or hashed:
-// tags depend on the hash only, so a key whose tag is on no page of o that covers the page
-// at hand is not in o. A page has some 45 tags of 128, so that is two keys of three.
+// a key that is in both tables has one tag in both, and the same home in both pages.
 func (w *Walk) In(o *Table, slots uint64) (found uint64) {
 	const worth = 8 // fewer keys are looked up at once
 	if bits.OnesCount64(slots) >= worth {
@@ -120,48 +118,53 @@ func (w *Walk) In(o *Table, slots uint64) (found uint64) {
 // hand: one, or two if o has more pages. If it has many more, all are likely.
 func (w *Walk) likely(o *Table, slots uint64) uint64 {
 	a := o.page(w.at)
-	b, mine, theirs := a, w.t.shift-w.p.depth, o.shift-a.depth // hash bits below a page's prefix
-	if theirs+1 < mine {
-		return slots
-	}
-	if theirs < mine {
-		h := w.at | 1<<theirs
-		if b = o.page(h); b.depth != a.depth {
-			return slots
+	mine, theirs := w.t.shift-w.p.depth, o.shift-a.depth // hash bits below a page's prefix
+	switch {
+	case theirs >= mine:
+		return slots & w.p.alike(a)
+	case theirs+1 == mine:
+		if b := o.page(w.at | 1<<theirs); b.depth == a.depth {
+			return slots & (w.p.alike(a) | w.p.alike(b))
 		}
 	}
-	var tags tagSet
-	tags.add(a)
-	if b != a {
-		tags.add(b)
-	}
-	return tags.filter(w.p, slots)
+	return slots
 }
 
-// tagSet is a set of tags, a bit each: those from 0x80 on, and those from 0xc0 on.
-type tagSet [2]uint64
-
-// add adds the tags of a page. It has no branches, since nobody could foretell them.
-func (s *tagSet) add(p *page) {
-	low, high := s[0], s[1]
-	for _, tag := range &p.tags {
-		bit := uint64(tag>>7) << (tag & 63) // of a free slot, none
-		upper := -uint64(tag >> 6 & 1)
-		low |= bit &^ upper
-		high |= bit & upper
+// alike returns the slots of p that may hold a key of q: those whose tag is in q where such a
+// key could stand. A group is compared with another eight tags at a time, and the other
+// is turned by one tag seven times.
+func (p *page) alike(q *page) (slots uint64) {
+	const sevens = lows * 0x7f
+	for g := range uint8(pageSlots / groupSlots) {
+		mine, differ := p.group(g), ^uint64(0)
+		for where := p.standIns(q, g); where != 0; where &= where - 1 {
+			theirs := q.group(uint8(bits.TrailingZeros8(where)))
+			for range groupSlots {
+				x := mine ^ theirs
+				differ &= x&sevens + sevens | x // the high bit of a byte is set unless x is 0 there
+				theirs = bits.RotateLeft64(theirs, 8)
+			}
+		}
+		slots |= gather(^differ) << (g * groupSlots)
 	}
-	s[0], s[1] = low, high
+	return slots & p.slots()
 }
 
-// filter returns those of the slots of a page whose tags are in the set.
-func (s *tagSet) filter(p *page, slots uint64) (passed uint64) {
-	low, high := s[0], s[1]
-	for i, tag := range &p.tags {
-		upper := -uint64(tag >> 6 & 1)
-		passed |= (low&^upper | high&upper) >> (tag & 63) & 1 << i
+// standIns is the set of groups of q in which a key stands that p has in group g. Its home is
+// g, or an overflowing group that reaches so far; in q it stands at home or, if that
+// overflows there, as far away as q reaches.
+func (p *page) standIns(q *page, g uint8) (groups uint8) {
+	homes := uint8(1)<<g | p.over&bits.RotateLeft8(1<<p.reach-1, int(g)-int(p.reach))
+	groups = homes
+	away := homes & q.over
+	for n := 1; n <= int(q.reach); n++ {
+		groups |= bits.RotateLeft8(away, n)
 	}
-	return passed & slots
+	return groups
 }
+
+// gather makes a byte of the high bits of eight.
+func gather(w uint64) uint64 { return w & highs >> 7 * 0x0102040810204080 >> 56 }
 
 // EachMarked calls yield for the marked keys until it returns false, and tells whether it
 // never did: marks has a word for each page that has entries, in hash order, with a bit for

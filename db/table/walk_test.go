@@ -95,7 +95,7 @@ func TestSweep(t *testing.T) {
 // TestIn looks one table up in another while walking it.
 func TestIn(t *testing.T) {
 	seed, clock := maphash.MakeSeed(), cow.NewClock()
-	for _, r := range [][2]int{{0, 0}, {1, 100}, {100, 1}, {300, 20_000}, {20_000, 300}, {5000, 5000}, {40_000, 40_000}} {
+	for _, r := range [][2]int{{0, 0}, {1, 100}, {100, 1}, {300, 20_000}, {20_000, 300}, {5000, 5000}, {5000, 9000}, {9000, 5000}, {40_000, 40_000}} {
 		a, ma := NewMembers(seed, clock), keySet{}
 		b, mb := NewMembers(seed, clock), keySet{}
 		for i := range r[0] {
@@ -103,6 +103,19 @@ func TestIn(t *testing.T) {
 		}
 		for i := range r[1] {
 			mb.add(t, b, i*3)
+		}
+		// Without some of them, others stand away from a home that has room again.
+		for key := range ma {
+			if h := a.Hash([]byte(key)); h>>20&3 == 0 {
+				a.Delete(h, []byte(key))
+				delete(ma, key)
+			}
+		}
+		for key := range mb {
+			if h := b.Hash([]byte(key)); h>>22&3 == 0 {
+				b.Delete(h, []byte(key))
+				delete(mb, key)
+			}
 		}
 		for w := a.Walk(); w.Next(); {
 			found := w.In(b, w.Slots())
