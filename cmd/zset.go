@@ -119,11 +119,33 @@ func (c *Ctx) zsetForWrite(i int) (db.SortedSet, error) {
 
 // score reads argument i as a score.
 func (c *Ctx) score(i int) (float64, error) {
-	const exact = 1 << 53 // integers up to here are floating-point numbers as they are
-	if n, ok := resp.ParseInt(c.Args[i]); ok && -exact <= n && n <= exact {
-		return float64(n), nil
+	if f, ok := wholeScore(c.Args[i]); ok {
+		return f, nil
 	}
 	return c.Float(i)
+}
+
+// wholeScore reads what most scores are: a few digits, perhaps with zeros in front.
+func wholeScore(b []byte) (float64, bool) {
+	const exact = 15 // digits that a floating-point number holds in any case
+	neg := len(b) > 0 && b[0] == '-'
+	if neg {
+		b = b[1:]
+	}
+	if len(b) == 0 || len(b) > exact {
+		return 0, false
+	}
+	n := int64(0)
+	for _, ch := range b {
+		if ch -= '0'; ch > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(ch)
+	}
+	if neg {
+		return -float64(n), true // minus zero is a score, too
+	}
+	return float64(n), true
 }
 
 // zaddOptions are those of ZADD.

@@ -34,7 +34,8 @@ import (
 type zsetRoot struct {
 	scores *table.Table
 	order  *ztree.Tree
-	signed bool // a score was minus zero
+	signed bool  // a score was minus zero
+	warm   uint8 // members at an end that have been looked for ahead, see removeScores
 }
 
 const zsetRootBytes = 24
@@ -52,11 +53,11 @@ func (r *zsetRoot) own() table.Object {
 	if r.scores.RootWritable() && r.order.RootWritable() {
 		return r
 	}
-	return &zsetRoot{r.scores.Own(), r.order.Own(), r.signed}
+	return &zsetRoot{scores: r.scores.Own(), order: r.order.Own(), signed: r.signed}
 }
 
 func (r *zsetRoot) share() table.Object {
-	return &zsetRoot{r.scores.Share(), r.order.Share(), r.signed}
+	return &zsetRoot{scores: r.scores.Share(), order: r.order.Share(), signed: r.signed}
 }
 
 func (r *zsetRoot) index() *table.Table { return r.scores }
@@ -579,9 +580,53 @@ func (z *SortedSet) RemoveRange(from, n int) {
 		z.keepPack(listpack.Delete(z.d.edit(z.it), listpack.Seek(z.p, 2*from), 2*n))
 	default:
 		r, before := z.change()
-		r.order.DeleteRange(from, n, func(key, _ []byte) {
-			r.scores.Delete(r.scores.Hash(key[8:]), key[8:])
-		})
+		r.removeScores(from, n)
+		r.order.DeleteRange(from, n, nil)
 		z.shrunk(before)
 	}
+}
+
+// removeScores removes n members from a rank on from the table. Neighbours in order lie
+// anywhere in a table, so some are looked for at once (Touch). Who takes a few from an end
+// takes more in a moment: then those behind them are looked for as well.
+func (r *zsetRoot) removeScores(from, n int) {
+	const most = table.TouchMax
+	size := r.order.Len()
+	if first, last := from == 0, from+n == size; n < most && (first || last) {
+		if int(r.warm) < n {
+			start := 0
+			if !first {
+				start = max(0, size-most)
+			}
+			var hashes [most]uint64
+			r.touch(start, hashes[:min(most, size)])
+			r.warm = most
+		}
+		r.warm -= uint8(n)
+	}
+	for n > 0 {
+		var hashes [most]uint64
+		some := hashes[:min(most, n)]
+		c := r.touch(from, some)
+		for _, h := range some {
+			r.scores.Delete(h, c.Key()[8:])
+			c.Next()
+		}
+		from, n = from+len(some), n-len(some)
+	}
+}
+
+// touch fills in the hashes of the members from a rank on, and looks for them ahead. It
+// returns the first.
+func (r *zsetRoot) touch(from int, hashes []uint64) ztree.Cursor {
+	first := r.order.At(from)
+	c := first
+	for i := range hashes {
+		hashes[i] = r.scores.Hash(c.Key()[8:])
+		c.Next()
+	}
+	if len(hashes) > 1 {
+		r.scores.Touch(hashes)
+	}
+	return first
 }

@@ -165,11 +165,12 @@ const smallObjs = 4
 
 // Delete removes the entry of key and tells whether there was one.
 func (t *Table) Delete(h uint64, key []byte) bool {
-	if t.page(h).find(h, key) < 0 {
+	i := t.page(h).find(h, key)
+	if i < 0 {
 		return false
 	}
-	p := t.own(h)
-	t.drop(p, p.find(h, key))
+	p := t.own(h) // a clone has it in the same slot
+	t.drop(p, i)
 	p.count--
 	t.count--
 	t.dropped(h, p)

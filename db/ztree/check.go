@@ -40,6 +40,7 @@ func (c *checker) node(n *node, depth int, lo, hi []byte) (count int) {
 		from, to := lo, hi
 		if i > 0 {
 			from = n.seps.at(i)
+			assert.That(n.heads[i] == head(from), "ztree: head of a separator")
 		}
 		if i+1 < k {
 			to = n.seps.at(i + 1)

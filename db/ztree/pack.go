@@ -16,13 +16,15 @@ type pack[O uint16 | uint32] struct {
 	n    uint16
 }
 
-// head is the first eight bytes of a string as a number, so that most comparisons of
-// strings are one of numbers.
+// head is the first eight bytes of a string as a number, zeros standing for what a short
+// one lacks: of two strings whose heads differ, that with the lesser head is less.
 func head(b []byte) uint64 {
 	if len(b) >= 8 {
 		return binary.BigEndian.Uint64(b)
 	}
-	return 0
+	var full [8]byte
+	copy(full[:], b)
+	return binary.BigEndian.Uint64(full[:])
 }
 
 func (p *pack[O]) start(i int) int {

@@ -160,6 +160,7 @@ func (t *Tree) splitBranch(n *node, at int) *node {
 	right := &node{epoch: t.Epoch(), branch: new(branch)}
 	k := int(n.seps.n)
 	n.seps.cut(t.Clock(), &right.seps, at)
+	copy(right.heads[1:], n.heads[at+1:k])
 	copy(right.kid[:], n.kid[at:k])
 	copy(right.count[:], n.count[at:k])
 	clear(n.kid[at:k])
@@ -186,6 +187,8 @@ func (t *Tree) adopt(n *node, i int, right *node) {
 		right.seps.fit(t.Clock(), 0)
 		t.bytes += right.bytes() - before
 	}
+	copy(n.heads[i+2:], n.heads[i+1:k])
+	n.heads[i+1] = head(n.seps.at(i + 1))
 	copy(n.kid[i+2:], n.kid[i+1:k])
 	copy(n.count[i+2:], n.count[i+1:k])
 	n.kid[i+1], n.count[i+1] = right, right.len()
@@ -305,6 +308,8 @@ func (t *Tree) merge(n *node, j int) {
 		left.seps.append(t.Clock(), &right.seps)
 		sep := n.seps.at(j + 1)
 		copy(left.seps.resize(t.Clock(), k, len(sep)), sep)
+		left.heads[k] = head(sep)
+		copy(left.heads[k+1:], right.heads[1:right.seps.n])
 		copy(left.kid[k:], right.kid[:right.seps.n])
 		copy(left.count[k:], right.count[:right.seps.n])
 	}
@@ -322,6 +327,7 @@ func (t *Tree) drop(n *node, lo, hi int) {
 		from = 1 // the empty separator stays, for the kid that is first now
 	}
 	n.seps.remove(t.Clock(), from, hi-lo)
+	copy(n.heads[from:], n.heads[from+hi-lo:k])
 	copy(n.kid[lo:], n.kid[hi:k])
 	copy(n.count[lo:], n.count[hi:k])
 	clear(n.kid[k-(hi-lo) : k])

@@ -47,6 +47,8 @@
 package ztree
 
 import (
+	"math/bits"
+
 	"redust/db/cow"
 )
 
@@ -63,7 +65,7 @@ const (
 const (
 	treeBytes   = 64
 	nodeSize    = 176
-	branchBytes = 1408
+	branchBytes = 2048
 )
 
 // Tree is an ordered set of keys, or map of keys to small values. It belongs to one
@@ -85,6 +87,7 @@ type node struct {
 
 type branch struct {
 	seps  pack[uint32]
+	heads [slots]uint64 // of seps, side by side for the search
 	kid   [slots]*node
 	count [slots]int
 }
@@ -172,7 +175,20 @@ func (n *node) len() (sum int) {
 
 // toward is the place of the kid where key belongs.
 func (b *branch) toward(key []byte) int {
-	i, equal := b.seps.find(1, key, false)
+	h, n := head(key), int(b.seps.n)
+	// The first separator whose head is not less: steps without a branch to mispredict.
+	lo := 1
+	for left := n - 1; left > 0; {
+		half := (left + 1) >> 1
+		_, less := bits.Sub64(b.heads[(lo+half-1)&(slots-1)], h, 0)
+		lo += half & -int(less)
+		left -= half
+	}
+	if lo >= n || b.heads[lo] != h {
+		return lo - 1
+	}
+	// Whatever else has this head differs, if at all, behind it.
+	i, equal := b.seps.find(lo, key, false)
 	if equal {
 		return i
 	}

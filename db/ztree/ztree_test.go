@@ -306,7 +306,7 @@ func TestSizes(t *testing.T) {
 			tree.Delete(bytes.Clone(c.Key()))
 		}
 		tree.check()
-		if tree.MemBytes() > 50*24*4 {
+		if tree.MemBytes() > 50*24*5 {
 			t.Errorf("%s: 50 keys take %d bytes", c.name, tree.MemBytes())
 		}
 	}
