@@ -466,15 +466,20 @@ func (z *SortedSet) unpack() {
 	z.set(z.d.storeRoot(z.key, z.it, ZSet, Large, r))
 }
 
+// scoreBytes is a score as the table of members has it; it lies in a scratch buffer.
+func (d *DB) scoreBytes(score float64) []byte {
+	b := d.k.scored[:]
+	binary.LittleEndian.PutUint64(b, math.Float64bits(score))
+	return b
+}
+
 // add adds a member that is not there. The root is its owner's to write.
 func (r *zsetRoot) add(d *DB, member []byte, score float64) {
 	r.insert(d, r.scores.Hash(member), member, score)
 }
 
 func (r *zsetRoot) insert(d *DB, hash uint64, member []byte, score float64) {
-	var val [8]byte
-	binary.LittleEndian.PutUint64(val[:], math.Float64bits(score))
-	r.scores.Put(hash, member, table.Entry{Bytes: val[:]})
+	r.scores.Put(hash, member, table.Entry{Bytes: d.scoreBytes(score)})
 	r.order.Put(d.orderKey(score, member), nil)
 	r.noteSign(score)
 }
@@ -499,9 +504,7 @@ func (z *SortedSet) putLarge(s Spot, member []byte, score float64) {
 	if !s.OK {
 		r.insert(z.d, s.hash, member, score)
 	} else {
-		var val [8]byte
-		binary.LittleEndian.PutUint64(val[:], math.Float64bits(score))
-		r.scores.Update(s.ref, member, table.Entry{Bytes: val[:]})
+		r.scores.Update(s.ref, member, table.Entry{Bytes: z.d.scoreBytes(score)})
 		if score != s.Score {
 			r.order.Delete(z.d.orderKey(s.Score, member))
 			r.order.Put(z.d.orderKey(score, member), nil)
