@@ -328,7 +328,7 @@ func zrangeStore(c *Ctx) error {
 	}
 	draft := c.DB.NewZDraft()
 	z.Each(from, n, s.reverse, func(member []byte, score float64) bool {
-		draft.Add(member, score)
+		draft.Grow(member, score)
 		return true
 	})
 	return c.storeDraft(draft, "zrangestore")

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 
@@ -169,9 +170,13 @@ func (s *Sets) same(i, j int) bool {
 	return s.of[i].it.OK() && s.of[i].it.ref == s.of[j].it.ref
 }
 
-// use appends an operand to the order, unless it is empty or is there already.
+// use appends an operand to the order, unless it is empty or is there already. Being there
+// twice costs time alone, so it is looked for only among the first ones: among all it would
+// be quadratic.
 func (s *Sets) use(i int) {
-	if s.of[i].Len() > 0 && !slices.ContainsFunc(s.order, func(j int) bool { return s.same(i, j) }) {
+	const looks = 16
+	seen := s.order[:min(len(s.order), looks)]
+	if s.of[i].Len() > 0 && !slices.ContainsFunc(seen, func(j int) bool { return s.same(i, j) }) {
 		s.order = append(s.order, i)
 	}
 }
@@ -188,7 +193,7 @@ func (s *Sets) Intersect(limit int) {
 		s.use(i)
 	}
 	slices.SortStableFunc(s.order, func(i, j int) int { return s.of[i].Len() - s.of[j].Len() })
-	if s.mergeInts(intset.Intersect) {
+	if s.mergeInts(intset.Intersect, math.MaxInt) {
 		return
 	}
 	first, others, found := s.of[s.order[0]].Members, s.order[1:], 0
@@ -225,7 +230,11 @@ func (s *Sets) Union() {
 	for i := range s.of {
 		s.use(i)
 	}
-	if len(s.order) == 0 || s.mergeInts(intset.Union) {
+	most := s.k.maxInts() // what grows beyond that is in no order in Redis, either
+	if len(s.order) < many {
+		most = math.MaxInt
+	}
+	if len(s.order) == 0 || s.mergeInts(intset.Union, most) {
 		return
 	}
 	// Large sets come first, the largest of them in front. Small ones alone stay as they are
@@ -292,7 +301,7 @@ func (s *Sets) Subtract() {
 		}
 		s.use(i)
 	}
-	if len(s.order) == 0 || s.mergeInts(intset.Diff) {
+	if len(s.order) == 0 || s.mergeInts(intset.Diff, math.MaxInt) {
 		return
 	}
 	first, others := s.of[s.order[0]].Members, s.order[1:]
@@ -386,8 +395,8 @@ func (s *Sets) pageOf(h uint64, near int) int {
 }
 
 // mergeInts combines the sets as integers, in their order, if they all are; false says that
-// one is not.
-func (s *Sets) mergeInts(f func(dst, a, b []byte) []byte) bool {
+// one is not, or that there are more than most on the way: each is copied for each set.
+func (s *Sets) mergeInts(f func(dst, a, b []byte) []byte, most int) bool {
 	for _, i := range s.order {
 		if s.of[i].form != Ints {
 			return false
@@ -397,7 +406,9 @@ func (s *Sets) mergeInts(f func(dst, a, b []byte) []byte) bool {
 	for n, i := range s.order[1:] {
 		dst := &s.ints[n&1]
 		*dst = f((*dst)[:0], result.b, s.of[i].b)
-		result = Members{form: Ints, b: *dst}
+		if result = (Members{form: Ints, b: *dst}); result.Len() > most {
+			return false
+		}
 	}
 	s.take(result)
 	return true

@@ -172,12 +172,39 @@ func inAny(sets []Scored, h uint64, member []byte, held bool) bool {
 
 // Diff is the members of the first set that are in none of the others, with their scores.
 func (d *DB) Diff(sets []Scored) *ZDraft {
+	const muchLess = 4 // a member that is copied costs several look-ups
+	first, others := &sets[0], sets[1:]
+	lookups, walks := 0, first.card()
+	for i := range others {
+		lookups += first.card()
+		walks += others[i].card()
+	}
+	if lookups > muchLess*walks {
+		return d.strike(first, others)
+	}
 	out := d.NewZDraft()
-	sets[0].each(func(member []byte, score float64) bool {
-		if !inAny(sets[1:], d.k.Hash(member), member, true) {
+	first.each(func(member []byte, score float64) bool {
+		if !inAny(others, d.k.Hash(member), member, true) {
 			out.Add(member, score)
 		}
 		return true
 	})
+	return out
+}
+
+// strike is Diff for many small others: they are walked, and what they have is struck out of a
+// copy of the first.
+func (d *DB) strike(first *Scored, others []Scored) *ZDraft {
+	out := d.NewZDraft()
+	first.each(func(member []byte, score float64) bool {
+		out.accumulate(d.k.Hash(member), member, score, Sum)
+		return true
+	})
+	for i := range others {
+		others[i].each(func(member []byte, _ float64) bool {
+			out.strike(d.k.Hash(member), member)
+			return true
+		})
+	}
 	return out
 }

@@ -46,6 +46,15 @@ func (z *ZDraft) Add(member []byte, score float64) {
 	z.add(z.chunk[at:len(z.chunk):len(z.chunk)], score)
 }
 
+// Grow is Add for a set that Redis fills as a small one until it must not be: a minus zero
+// among its first members loses its sign.
+func (z *ZDraft) Grow(member []byte, score float64) {
+	if l := &z.d.k.Limits; int64(len(z.members)) < l.ZSetEntries && int64(max(z.longest, len(member))) <= l.ZSetValue {
+		score += 0
+	}
+	z.Add(member, score)
+}
+
 func (z *ZDraft) add(member []byte, score float64) {
 	z.members = append(z.members, drafted{orderBytes(score), score, member})
 	z.longest = max(z.longest, len(member))
@@ -67,6 +76,13 @@ func (z *ZDraft) accumulate(h uint64, member []byte, score float64, how Aggregat
 	}
 	binary.LittleEndian.PutUint64(val[:], math.Float64bits(score))
 	z.scores.Put(h, member, table.Entry{Bytes: val[:]})
+}
+
+// strike takes away a member that was accumulated, if it is there.
+func (z *ZDraft) strike(h uint64, member []byte) {
+	if z.scores != nil {
+		z.scores.Delete(h, member)
+	}
 }
 
 // Sort puts the members in order. It is to be called once, when all are there.
