@@ -53,7 +53,7 @@ func (c *Ctx) Float(i int) (float64, error) {
 // ParseFloat reads a number as Redis does: decimal or hexadecimal, inf with or without
 // sign, no blanks, no NaN.
 func ParseFloat(b []byte) (float64, bool) {
-	if len(b) == 0 || len(b) > 256 || bytes.IndexByte(b, '_') >= 0 {
+	if len(b) == 0 || bytes.IndexByte(b, '_') >= 0 {
 		return 0, false
 	}
 	s := string(b)
@@ -67,7 +67,19 @@ func ParseFloat(b []byte) (float64, bool) {
 	if err != nil {
 		return 0, false // out of range, which strtod reports too
 	}
-	return f, true
+	return f, f != 0 || isZero(b)
+}
+
+// isZero tells a zero from a number that is too small to be anything else.
+func isZero(b []byte) bool {
+	exponent := "eE"
+	if bytes.ContainsAny(b, "xX") {
+		exponent = "pP"
+	}
+	if i := bytes.IndexAny(b, exponent); i >= 0 {
+		b = b[:i]
+	}
+	return !bytes.ContainsAny(b, "123456789abcdefABCDEF")
 }
 
 // typed looks up the value under argument i for reading: a hit or a miss, and an access.

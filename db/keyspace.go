@@ -109,7 +109,6 @@ type Keyspace struct {
 	pack    []byte       // scratch for packed values under construction, see edit
 	sets    Sets         // scratch of set algebra
 	order   []byte       // scratch for keys of ordered trees
-	scored  [8]byte      // of a member that is being put
 	spots   []packedSpot // scratch of SortedSet.Ranges
 }
 

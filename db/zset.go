@@ -138,6 +138,12 @@ func (d *DB) orderKey(score float64, member []byte) []byte {
 	return b
 }
 
+// scoreEntry is the entry of a score in a table; it lies in the same buffer.
+func (d *DB) scoreEntry(score float64) table.Entry {
+	d.k.order = binary.LittleEndian.AppendUint64(d.k.order[:0], math.Float64bits(score))
+	return table.Entry{Bytes: d.k.order}
+}
+
 // packedScore is the score at a position of a listpack.
 func packedScore(p []byte, at int) float64 {
 	v := listpack.Get(p, at)
@@ -284,11 +290,11 @@ func (z *SortedSet) Each(from, n int, reverse bool, yield func(member []byte, sc
 	case z.r != nil:
 		z.eachLarge(from, n, reverse, yield)
 	case z.p != nil:
-		var tmp [20]byte
+		var tmp digits
 		at := listpack.Seek(z.p, 2*from)
 		for ; n > 0 && at >= 0 && at < len(z.p); n-- {
 			score := listpack.Skip(z.p, at)
-			if !yield(listpack.Get(z.p, at).Text(&tmp), packedScore(z.p, score)) {
+			if !yield(tmp.text(listpack.Get(z.p, at)), packedScore(z.p, score)) {
 				return
 			}
 			if !reverse {
@@ -298,6 +304,16 @@ func (z *SortedSet) Each(from, n int, reverse bool, yield func(member []byte, sc
 			}
 		}
 	}
+}
+
+// digits is where a member that is an integer becomes text, if there is any.
+type digits struct{ b *[20]byte }
+
+func (d *digits) text(v listpack.Value) []byte {
+	if v.IsInt && d.b == nil {
+		d.b = new([20]byte)
+	}
+	return v.Text(d.b)
 }
 
 func (z *SortedSet) eachLarge(from, n int, reverse bool, yield func(member []byte, score float64) bool) {
@@ -368,7 +384,7 @@ func (z *SortedSet) rangesPacked(ranges []ScoreRange, yield func(member []byte, 
 		return true
 	})
 	z.d.k.spots = spots
-	var tmp [20]byte
+	var tmp digits
 	for _, s := range ranges {
 		from, _ := slices.BinarySearchFunc(spots, s, func(p packedSpot, s ScoreRange) int {
 			if s.below(p.score) {
@@ -380,7 +396,7 @@ func (z *SortedSet) rangesPacked(ranges []ScoreRange, yield func(member []byte, 
 			if s.above(p.score) {
 				break
 			}
-			if !yield(listpack.Get(z.p, p.at).Text(&tmp), p.score) {
+			if !yield(tmp.text(listpack.Get(z.p, p.at)), p.score) {
 				return
 			}
 		}
@@ -466,20 +482,13 @@ func (z *SortedSet) unpack() {
 	z.set(z.d.storeRoot(z.key, z.it, ZSet, Large, r))
 }
 
-// scoreBytes is a score as the table of members has it; it lies in a scratch buffer.
-func (d *DB) scoreBytes(score float64) []byte {
-	b := d.k.scored[:]
-	binary.LittleEndian.PutUint64(b, math.Float64bits(score))
-	return b
-}
-
 // add adds a member that is not there. The root is its owner's to write.
 func (r *zsetRoot) add(d *DB, member []byte, score float64) {
 	r.insert(d, r.scores.Hash(member), member, score)
 }
 
 func (r *zsetRoot) insert(d *DB, hash uint64, member []byte, score float64) {
-	r.scores.Put(hash, member, table.Entry{Bytes: d.scoreBytes(score)})
+	r.scores.Put(hash, member, d.scoreEntry(score))
 	r.order.Put(d.orderKey(score, member), nil)
 	r.noteSign(score)
 }
@@ -504,7 +513,7 @@ func (z *SortedSet) putLarge(s Spot, member []byte, score float64) {
 	if !s.OK {
 		r.insert(z.d, s.hash, member, score)
 	} else {
-		r.scores.Update(s.ref, member, table.Entry{Bytes: z.d.scoreBytes(score)})
+		r.scores.Update(s.ref, member, z.d.scoreEntry(score))
 		if score != s.Score {
 			r.order.Delete(z.d.orderKey(s.Score, member))
 			r.order.Put(z.d.orderKey(score, member), nil)

@@ -3,7 +3,6 @@ package db
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"math"
 	"slices"
 
@@ -66,16 +65,12 @@ func (z *ZDraft) accumulate(h uint64, member []byte, score float64, how Aggregat
 	if z.scores == nil {
 		z.scores = table.NewMembers(z.d.k.seed, z.d.k.clock)
 	}
-	var val [8]byte
 	r := z.scores.Find(h, member)
-	if r.OK() {
-		score = how.combine(tableScore(r), score)
-		binary.LittleEndian.PutUint64(val[:], math.Float64bits(score))
-		z.scores.Update(r, member, table.Entry{Bytes: val[:]})
+	if !r.OK() {
+		z.scores.Put(h, member, z.d.scoreEntry(score))
 		return
 	}
-	binary.LittleEndian.PutUint64(val[:], math.Float64bits(score))
-	z.scores.Put(h, member, table.Entry{Bytes: val[:]})
+	z.scores.Update(r, member, z.d.scoreEntry(how.combine(tableScore(r), score)))
 }
 
 // strike takes away a member that was accumulated, if it is there.
@@ -153,13 +148,11 @@ func (z *ZDraft) root() *zsetRoot {
 	if z.scores != nil {
 		r.scores = z.scores
 	}
-	var val [8]byte
 	for i := range z.members {
 		m := &z.members[i]
 		r.order.Put(z.d.orderKey(m.score, m.member), nil)
 		if z.scores == nil {
-			binary.LittleEndian.PutUint64(val[:], math.Float64bits(m.score))
-			r.scores.Put(r.scores.Hash(m.member), m.member, table.Entry{Bytes: val[:]})
+			r.scores.Put(r.scores.Hash(m.member), m.member, z.d.scoreEntry(m.score))
 		}
 	}
 	return r

@@ -374,3 +374,43 @@ func FuzzZSet(f *testing.F) {
 	}
 	f.Fuzz(playZSet)
 }
+
+// TestZSetAllocs holds that what is done with one member, or asked about many, allocates
+// nothing.
+func TestZSetAllocs(t *testing.T) {
+	k := New(1, rand.New(rand.NewPCG(5, 6)).Uint64)
+	d := k.DB(0)
+	for _, n := range []int{10, 5000} {
+		key := fmt.Appendf(nil, "z%d", n)
+		z := d.ZSetOf(key, Item{})
+		for i := range n {
+			z.Add(fmt.Appendf(nil, "member:%d", i), float64(i))
+		}
+		member, round := []byte("member:7"), 0.0
+		sum := 0.0
+		add := func(_ []byte, score float64) bool {
+			sum += score
+			return true
+		}
+		for name, f := range map[string]func(z *SortedSet){
+			"Put": func(z *SortedSet) {
+				round = 5 - round
+				z.Put(z.Find(member), member, round)
+			},
+			"Remove":  func(z *SortedSet) { z.Remove(member); z.Add(member, 3) },
+			"Rank":    func(z *SortedSet) { z.Rank(member) },
+			"ByScore": func(z *SortedSet) { z.ByScore(ScoreRange{Min: 1, Max: 8}) },
+			"ByLex":   func(z *SortedSet) { z.ByLex(LexRange{Max: LexEnd{Inf: 1}}) },
+			"Each":    func(z *SortedSet) { z.Each(0, 10, false, add) },
+		} {
+			run := func() {
+				z = d.ZSetOf(key, d.ForWrite(key))
+				f(&z)
+			}
+			run()
+			if per := testing.AllocsPerRun(200, run); per > 0 {
+				t.Errorf("%s among %d: %.2f allocations", name, n, per)
+			}
+		}
+	}
+}
