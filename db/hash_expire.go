@@ -41,12 +41,11 @@ func (d *DB) expireAll(h uint64, key []byte, r table.Ref) {
 // reclaim removes fields that are due from the hash at r, as many as the slice of expiry
 // has room for, and tells whether that was all.
 func (d *DB) reclaim(h uint64, key []byte, r table.Ref) (all bool) {
-	const most = 1000
 	if d.wilted(r) {
 		d.expireAll(h, key, r)
 		return true
 	}
-	left := min(d.k.left(), most)
+	left := min(d.k.left(), SliceKeys)
 	if left <= 0 {
 		return false
 	}
