@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"slices"
 
 	"redust/acl"
 	"redust/db"
@@ -223,8 +224,20 @@ func smembers(c *Ctx) error {
 		return err
 	}
 	mark := c.Out.Mark()
+	c.room(s.Bytes(s.Len()), s.Len())
 	c.Out.Set(s.Len())
 	return c.writeMembers(mark, s.Each)
+}
+
+// room makes room for a reply of n members that have so many bytes together: growing it bit
+// by bit would copy a long one several times.
+func (c *Ctx) room(size, n int) {
+	const frame = 7 // bytes that a short member takes beside its own
+	size += frame * n
+	if limit := c.Cfg.MaxReplyBytes; limit > 0 {
+		size = int(min(int64(size), limit))
+	}
+	c.Out.B = slices.Grow(c.Out.B, size)
 }
 
 // writeMembers writes what each yields, as long as the reply, which began at mark, is not too
@@ -259,6 +272,7 @@ func spop(c *Ctx) error {
 	mark := c.Out.Mark()
 	switch {
 	case many:
+		c.room(s.Bytes(int(n)), int(n))
 		c.Out.Set(int(n))
 	case n == 0:
 		c.Out.Null()

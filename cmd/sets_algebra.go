@@ -1,8 +1,6 @@
 package cmd
 
 import (
-	"slices"
-
 	"redust/acl"
 	"redust/db"
 	"redust/resp"
@@ -97,12 +95,8 @@ func listSets(c *Ctx, op func(*db.Sets)) error {
 	}
 	defer s.Forget()
 	op(s)
-	const frame = 7 // bytes that a short member takes in a reply beside its own
-	mark, room := c.Out.Mark(), s.Bytes()+frame*s.Len()
-	if limit := c.Cfg.MaxReplyBytes; limit > 0 {
-		room = int(min(int64(room), limit))
-	}
-	c.Out.B = slices.Grow(c.Out.B, room)
+	mark := c.Out.Mark()
+	c.room(s.Bytes(), s.Len())
 	c.Out.Set(s.Len())
 	return c.writeMembers(mark, s.Each)
 }

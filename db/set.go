@@ -91,6 +91,16 @@ func (s *Members) Len() int {
 	return listpack.Len(s.b)
 }
 
+// Bytes is about how many bytes n of the members have together, so that room can be made for
+// them.
+func (s *Members) Bytes(n int) int {
+	size := 2 * len(s.b) // digits take more than integers do
+	if s.form == Large {
+		size = s.t.KeyBytes()
+	}
+	return int(float64(size) * float64(n) / float64(max(s.Len(), 1)))
+}
+
 // Has tells whether m is a member.
 func (s *Members) Has(m []byte) bool {
 	switch {

@@ -136,21 +136,13 @@ func (s *Sets) Each(yield func(m listpack.Value) bool) {
 func (s *Sets) Bytes() (n int) {
 	for i := range s.parts {
 		p := &s.parts[i]
-		size, all := p.of.keyBytes(), p.of.Len()
+		some := p.of.Len()
 		if !p.all {
-			size = int(int64(size) * int64(ones(s.marks[p.from:p.to])) / int64(max(all, 1)))
+			some = ones(s.marks[p.from:p.to])
 		}
-		n += size
+		n += p.of.Bytes(some)
 	}
 	return n
-}
-
-// keyBytes is about how many bytes the members have together.
-func (s *Members) keyBytes() int {
-	if s.form == Large {
-		return s.t.KeyBytes()
-	}
-	return 2 * len(s.b)
 }
 
 func ones(marks []uint64) (n int) {

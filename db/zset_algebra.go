@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"redust/db/listpack"
 	"redust/db/table"
 )
 
@@ -43,36 +44,56 @@ func orZero(f float64) float64 {
 type Scored struct {
 	Weight float64
 	z      SortedSet
+	plain  bool
+	set    Members // if plain
 }
 
 // ScoredOf is the value of key as an operand, of weight 1; false if it is of another type.
 func (d *DB) ScoredOf(key []byte, it Item) (s Scored, ok bool) {
 	s.Weight = 1
-	if it.OK() && it.Type() != ZSet {
+	switch {
+	case !it.OK() || it.Type() == ZSet:
+		s.z = d.ZSetOf(key, it)
+	case it.Type() == Set:
+		s.plain, s.set = true, it.Members()
+	default:
 		return s, false
 	}
-	s.z = d.ZSetOf(key, it)
 	return s, true
 }
 
-func (s *Scored) card() int { return s.z.Card() }
+func (s *Scored) card() int {
+	if s.plain {
+		return s.set.Len()
+	}
+	return s.z.Card()
+}
 
 // weighted is a score times the weight.
 func (s *Scored) weighted(score float64) float64 { return orZero(s.Weight * score) }
 
 // each calls yield for every member, in no order, until it returns false.
 func (s *Scored) each(yield func(member []byte, score float64) bool) {
-	if r := s.z.r; r != nil {
-		r.scores.Each(func(ref table.Ref) bool { return yield(ref.Key(), tableScore(ref)) })
-		return
+	switch {
+	case s.plain:
+		var tmp [20]byte
+		s.set.Each(func(m listpack.Value) bool { return yield(m.Text(&tmp), 1) })
+	case s.z.r != nil:
+		s.z.r.scores.Each(func(ref table.Ref) bool { return yield(ref.Key(), tableScore(ref)) })
+	default:
+		s.z.Each(0, s.z.Card(), false, yield)
 	}
-	s.z.Each(0, s.z.Card(), false, yield)
 }
 
 // find is the score of a member whose hash is h.
 func (s *Scored) find(h uint64, member []byte) (float64, bool) {
-	if r := s.z.r; r != nil {
-		ref := r.scores.Find(h, member)
+	switch {
+	case s.plain && s.set.form == Large:
+		return 1, s.set.t.Find(h, member).OK()
+	case s.plain:
+		return 1, s.set.Has(member)
+	case s.z.r != nil:
+		ref := s.z.r.scores.Find(h, member)
 		if !ref.OK() {
 			return 0, false
 		}

@@ -27,8 +27,8 @@ import (
 // two round trips: one client is served at twice the rate for half the CPU. And while
 // something works in the background (a collection, a snapshot) it must have a
 // processor of its own, or clients would wait for its time slice. So there is one
-// processor while more than fewActive clients keep it busy or send deep pipelines, and
-// else, or while background work is on, a second one.
+// processor while more than fewActive clients keep it busy or send deep pipelines, or while
+// manyActive send anything, and else, or while background work is on, a second one.
 // Each change stops the world for some ten microseconds; it is made at most ten times
 // a second.
 //
@@ -68,12 +68,13 @@ type settings struct {
 }
 
 const (
-	roomShare = 8        // an eighth of the live heap
-	roomMin   = 24 << 20 // bytes
-	roomMax   = 1 << 30
-	fewActive = 4 // clients
-	idleTicks = 15
-	idleShare = 32 // of the live heap: what else the process holds is worth a collection when idle
+	roomShare  = 8        // an eighth of the live heap
+	roomMin    = 24 << 20 // bytes
+	roomMax    = 1 << 30
+	fewActive  = 4   // clients
+	manyActive = 100 // clients: their requests come in crowds, and a crowd is served faster by one
+	idleTicks  = 15
+	idleShare  = 32 // of the live heap: what else the process holds is worth a collection when idle
 )
 
 func (m *steering) start(s *Server) {
@@ -126,7 +127,7 @@ func (m *steering) tick(s *Server, active int) {
 	if !m.fixed {
 		m.want.procs = 2
 		busy, depth := m.busy(s.mono()), m.depth(s.Cmd.Stats.Commands, s.Cmd.Stats.Reads)
-		if m.background == 0 && active > fewActive && (busy > busyShare || depth > deepPipeline) {
+		if m.background == 0 && active > fewActive && (busy > busyShare || depth > deepPipeline || active > manyActive) {
 			m.want.procs = 1
 		}
 	}

@@ -536,7 +536,7 @@ func (t *Table) widen() {
 // shrink joins the page of h with its neighbour when both have become nearly empty,
 // and halves the directory when no page needs its last bit.
 func (t *Table) shrink(h uint64, p *page) {
-	if t.count == 0 {
+	if t.count == 0 && p.depth+64-t.shift > 0 {
 		t.reset()
 		return
 	}

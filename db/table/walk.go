@@ -101,6 +101,9 @@ func (w *Walk) Hash(slot int) uint64 {
 func (w *Walk) In(o *Table, slots uint64) (found uint64) {
 	const worth = 8 // fewer keys are looked up at once
 	if bits.OnesCount64(slots) >= worth {
+		if o.page(w.at) == w.p {
+			return slots // o is a copy, and neither has changed here since
+		}
 		slots = w.likely(o, slots)
 	}
 	for m := slots; m != 0; m &= m - 1 {

@@ -160,6 +160,9 @@ func (t *Table) drop(p *page, i int) {
 // smallSlab is what an empty page keeps for its next entry, bytes.
 const smallSlab = 128
 
+// smallObjs is likewise for objects.
+const smallObjs = 4
+
 // Delete removes the entry of key and tells whether there was one.
 func (t *Table) Delete(h uint64, key []byte) bool {
 	if t.page(h).find(h, key) < 0 {
@@ -181,7 +184,8 @@ func (t *Table) dropped(h uint64, p *page) {
 	}
 }
 
-// emptied gives up the memory of a page that has no entries left.
+// emptied gives up the memory of a page that has no entries left, but for what the next
+// entry will need.
 func (t *Table) emptied(p *page) {
 	if p.count > 0 {
 		return
@@ -192,6 +196,10 @@ func (t *Table) emptied(p *page) {
 		p.slab = nil
 	}
 	p.slab, p.dead, p.over = p.slab[:0], 0, 0
+	if p.objs != nil && cap(*p.objs) > smallObjs {
+		t.bytes -= int64(p.objsBytes())
+		p.objs = nil
+	}
 }
 
 // roomFor makes room for need more bytes: by leaving out the dead ones if they are a

@@ -52,6 +52,14 @@ func zsets() Family {
 		{Name: "BZPOPMIN", Weight: 2, Args: func(g *Gen) []string { return append(g.Keys(3, func() string { return zkey(g) }), "0.001") }, Same: Numbers, Whole: true},
 		{Name: "BZMPOP", Weight: 2, Args: func(g *Gen) []string { return append([]string{"0.001"}, zmpop(g)...) }, Same: Numbers, Whole: true},
 		{Name: "ZRANDMEMBER", Weight: 3, Args: func(g *Gen) []string { return []string{zkey(g), g.Of("0", "1", "-1", "1000", "-5")} }, Same: Shape},
+		whole("SADD", 6, func(g *Gen) []string {
+			out := []string{"plain" + strconv.Itoa(g.r.IntN(3))}
+			for range 1 + g.r.IntN(5) {
+				out = append(out, zmember(g))
+			}
+			return out
+		}),
+		whole("DEL", 1, func(g *Gen) []string { return []string{"plain" + strconv.Itoa(g.r.IntN(3))} }),
 		exact("ZUNION", 5, func(g *Gen) []string { return withScores(g, zoperands(g, true)) }),
 		exact("ZINTER", 5, func(g *Gen) []string { return withScores(g, zoperands(g, true)) }),
 		exact("ZDIFF", 5, func(g *Gen) []string { return withScores(g, zoperands(g, false)) }),
@@ -224,7 +232,12 @@ func zmpop(g *Gen) []string {
 
 // zoperands is numkeys key ... and, for those that combine scores, weights and how.
 func zoperands(g *Gen, combine bool) []string {
-	keys := g.Keys(3, func() string { return zkey(g) })
+	keys := g.Keys(3, func() string {
+		if g.OneIn(8) {
+			return "plain" + strconv.Itoa(g.r.IntN(3))
+		}
+		return zkey(g)
+	})
 	out := append([]string{strconv.Itoa(len(keys))}, keys...)
 	if combine && g.OneIn(3) {
 		out = append(out, "WEIGHTS")
