@@ -114,7 +114,7 @@ func (z *SortedSet) Scan(cursor uint64, each func(member, score []byte)) uint64 
 func (z *SortedSet) Random(n int64, yield func(member []byte, score float64) bool) {
 	more := true
 	for ; n > 0 && more; n-- {
-		z.Each(z.d.below(z.Card()), 1, false, func(member []byte, score float64) bool {
+		z.Each(z.d.k.below(z.Card()), 1, false, func(member []byte, score float64) bool {
 			more = yield(member, score)
 			return false
 		})
@@ -146,7 +146,7 @@ func (z *SortedSet) Sample(n int, yield func(member []byte, score float64) bool)
 	// Each one is taken with the chance that what is still wanted is of what is left.
 	left := card
 	z.Each(0, card, false, func(member []byte, score float64) bool {
-		if z.d.below(left) < n {
+		if z.d.k.below(left) < n {
 			if n--; !yield(member, score) {
 				return false
 			}
@@ -156,15 +156,12 @@ func (z *SortedSet) Sample(n int, yield func(member []byte, score float64) bool)
 	})
 }
 
-// below is a random number below n.
-func (d *DB) below(n int) int { return int(d.k.rnd()>>1) % n }
-
 // ranks is n different random numbers below card, ascending.
 func (d *DB) ranks(n, card int) []int {
 	drawn := make(map[int]struct{}, n)
 	ranks := make([]int, 0, n)
 	for len(ranks) < n {
-		rank := d.below(card)
+		rank := d.k.below(card)
 		if _, twice := drawn[rank]; !twice {
 			drawn[rank] = struct{}{}
 			ranks = append(ranks, rank)
