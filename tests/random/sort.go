@@ -2,6 +2,7 @@ package random
 
 import (
 	"strconv"
+	"strings"
 
 	"redust/tests/script"
 )
@@ -24,6 +25,8 @@ func sorts() Family {
 		}
 		return strconv.Itoa(g.r.IntN(60))
 	}
+	// Up to their first NUL, SORT ALPHA takes elements for equal.
+	distinct := func(g *Gen) string { return strings.ReplaceAll(element(g), "\x00", "") }
 	sortedBy := func(g *Gen, list bool) []string {
 		switch g.r.IntN(5) {
 		case 0:
@@ -69,10 +72,10 @@ func sorts() Family {
 			return append([]string{key(g, "sl")}, g.Keys(20, func() string { return element(g) })...)
 		}},
 		{Name: "SADD", Weight: 3, Args: func(g *Gen) []string {
-			return append([]string{key(g, "ss")}, g.Keys(10, func() string { return element(g) })...)
-		}},
+			return append([]string{key(g, "ss")}, g.Keys(10, func() string { return distinct(g) })...)
+		}, Whole: true},
 		{Name: "ZADD", Weight: 3, Args: func(g *Gen) []string {
-			return []string{key(g, sortedSets), g.Float(), element(g), g.Float(), element(g)}
+			return []string{key(g, sortedSets), g.Float(), distinct(g), g.Float(), distinct(g)}
 		}, Whole: true},
 		{Name: "HSET", Weight: 4, Args: func(g *Gen) []string {
 			return []string{"o" + element(g), g.Of("f", "n"), g.Of(g.Float(), strconv.Itoa(g.r.IntN(5)), g.Value())}
