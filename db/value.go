@@ -5,8 +5,10 @@ import (
 	"redust/internal/assert"
 )
 
-// Collections. A collection has the form that Redis would give it, by the same limits,
-// so that OBJECT ENCODING tells the truth and a snapshot is written as it lies:
+// Collections. A collection has the form that Redis would give it, by the same limits, so
+// that a snapshot is written as it lies. Two keep another: a hash with long values may stay
+// packed (PackedWide), and a list is a sequence from 1 KB on; Encoding says what Redis
+// would.
 //
 //	packed   a listpack (db/listpack) or an intset (db/intset): bytes, kept as a string
 //	         is kept: up to 255 in the slab beside the key, else in a Blob
