@@ -250,7 +250,7 @@ func (s *Server) runAgain(w *waiter) bool {
 	}
 	s.KS.NoTouch = cl.Flags&ClientNoTouch != 0
 	w.again = false
-	err := w.cmd.Run(c)
+	err := s.call(c)
 	w.ns += s.lap()
 	if err != nil {
 		cl.Out.Truncate(mark)

@@ -364,7 +364,7 @@ func TestBlockedUnderPause(t *testing.T) {
 	c.say("bread q $")
 	h.Pause(h.KS.Now()+100, false)
 	h.KS.DB(0).SetString([]byte("q"), []byte("v"), db.Plain, 0)
-	h.changedByItself(h.KS.DB(0), []byte("q"), "set")
+	h.went(h.KS.DB(0), []byte("q"), "set")
 	h.goOn()
 	if len(a.cl.Out.B) > 0 || string(c.cl.Out.B) != "$1\r\nv\r\n" {
 		t.Errorf("a write while paused: %q; a read: %q", a.cl.Out.B, c.cl.Out.B)
@@ -398,7 +398,7 @@ func TestPauseEndsWhileServing(t *testing.T) {
 	c.say("bgetdel q 0")
 	h.Pause(h.KS.Now()+3, false)
 	h.KS.DB(0).SetString([]byte("q"), []byte("v"), db.Plain, 0)
-	h.changedByItself(h.KS.DB(0), []byte("q"), "set")
+	h.went(h.KS.DB(0), []byte("q"), "set")
 	h.goOn()
 	h.checkBlocking(t)
 	h.pass(100)

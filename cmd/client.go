@@ -47,6 +47,10 @@ type Client struct {
 	NetOut   int64
 	Calls    int64 // commands run
 
+	// AckAt is how far the journal must have come before the client's replies may leave, a
+	// position as JournalAt tells it.
+	AckAt int64
+
 	SoftLimitSince int64 // when its output first was over the soft limit, Unix milliseconds; 0: it is not
 
 	Conn   Conn // what is behind the session

@@ -105,39 +105,6 @@ func (c *Ctx) String(i int) (db.Item, error) { return c.typed(i, db.String) }
 // StringForWrite is typedForWrite for a string.
 func (c *Ctx) StringForWrite(i int) (db.Item, error) { return c.typedForWrite(i, db.String) }
 
-// Changed reports one change to key in database d. From this report follow the dirty
-// count and whatever else has to know of changes; event is the name of the keyspace
-// event, or empty for a change that has none. A handler calls it once for each key that it
-// changed, after the change.
-func (c *Ctx) Changed(d *db.DB, key []byte, event string) {
-	c.Server.Dirty++
-	if c.blocking.clients > 0 {
-		c.blocking.changed(d, c.KS.Hash(key), key)
-	}
-	if c.OnChange != nil {
-		c.OnChange(d, key, event)
-	}
-}
-
-// ChangedAside is Changed for n changes to key that serve nobody who waits for it, such as
-// what groups know of a stream.
-func (c *Ctx) ChangedAside(d *db.DB, key []byte, event string, n int) {
-	c.Server.Dirty += int64(n)
-	c.Also(d, key, event)
-}
-
-// Also reports a further event of a change that Changed has reported: a SET with a
-// deadline is "set" and "expire". It does not count as another change.
-func (c *Ctx) Also(d *db.DB, key []byte, event string) {
-	if c.OnChange != nil {
-		c.OnChange(d, key, event)
-	}
-}
-
-// Gone reports that a change, which Changed has reported, left a collection empty, so that
-// its key is no more.
-func (c *Ctx) Gone(d *db.DB, key []byte) { c.Also(d, key, "del") }
-
 // fitsElements guards max-collection-elements: total is what the collection would have.
 func (c *Ctx) fitsElements(total int64) error {
 	if limit := c.Cfg.MaxCollectionElements; limit > 0 && total > limit {

@@ -87,7 +87,7 @@ func (s *Server) Execute(cl *Client, r *Request) Outcome {
 		return s.refuse(c, mark, err)
 	}
 	s.KS.NoTouch = cl.Flags&ClientNoTouch != 0 && c.Cmd.Name != "touch"
-	if err := c.Cmd.Run(c); err != nil {
+	if err := s.call(c); err != nil {
 		cl.Out.Truncate(mark)
 		s.Fail(&cl.Out, err)
 		c.Cmd.Stats.Failed++

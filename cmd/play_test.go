@@ -442,3 +442,6 @@ func (p *played) do(words ...string) string {
 	p.cl.Out.B, p.read = p.cl.Out.B[:0], 0
 	return out
 }
+
+// Background implements Host: at once, since in process there is nobody to wait for.
+func (h *harness) Background(work, done func()) { work(); done() }

@@ -30,6 +30,8 @@ type Host interface {
 	Process() Process
 	// Collect returns unused memory to the system; it may take a while in background.
 	Collect()
+	// Background runs work on a goroutine of its own, and then done on the executor.
+	Background(work, done func())
 	// Sleep makes the whole server deaf for a while, nanoseconds; DEBUG SLEEP.
 	Sleep(ns int64)
 }
@@ -74,6 +76,9 @@ type Server struct {
 	Clock    func() int64 // monotonic nanoseconds
 	Random   func() uint64
 
+	// Journal takes the effects of what is run; nil: nobody wants them.
+	Journal Journal
+
 	// OnChange, if set, is told of each change to a key. The key is borrowed.
 	OnChange func(d *db.DB, key []byte, event string)
 
@@ -96,6 +101,7 @@ type Server struct {
 	touched   uint64
 	monitors  []*Client
 	blocking  blocking
+	effects   effects
 
 	scratch scratch // of the commands on strings
 	streams streamScratch
@@ -111,33 +117,26 @@ type Server struct {
 func NewServer(cfg *config.Config, ks *db.Keyspace) *Server {
 	s := &Server{KS: ks, Commands: NewTable(), Cfg: cfg, ActiveExpire: true}
 	s.ctx.Server = s
+	s.NameDB()
 	ks.Hooks = db.Hooks{
 		Expired: func(d *db.DB, key []byte, lateMs int64) {
 			s.Stats.ExpireLag.Record(lateMs)
-			s.changedByItself(d, key, "expired")
+			s.went(d, key, "expired")
 		},
 		FieldsExpired: func(d *db.DB, key []byte, lateMs int64, gone bool) {
 			s.Stats.ExpireLag.Record(lateMs)
-			s.changedByItself(d, key, "hexpired")
+			s.touchedKey(d, key)
+			s.event(d, key, "hexpired")
 			if gone {
-				s.changedByItself(d, key, "del")
+				s.event(d, key, "del")
 			}
 		},
-		Evicted: func(d *db.DB, key []byte) { s.changedByItself(d, key, "evicted") },
+		Evicted: func(d *db.DB, key []byte) { s.went(d, key, "evicted") },
 	}
 	s.Configured()
 	return s
 }
 
-// changedByItself reports a key that went, or changed, without a command's doing.
-func (s *Server) changedByItself(d *db.DB, key []byte, event string) {
-	if s.blocking.clients > 0 {
-		s.blocking.changed(d, s.KS.Hash(key), key)
-	}
-	if s.OnChange != nil {
-		s.OnChange(d, key, event)
-	}
-}
 
 // Configured takes over the directives that commands keep in a form of their own; it
 // is called after each change.

@@ -1,0 +1,58 @@
+package cmd
+
+import "redust/db"
+
+// Changes. A handler reports what it changed once, here, and everything that has to know
+// of changes follows from that one report:
+//
+//	Changed --> dirty count --> the effect goes to the journal (effects.go)
+//	        \-> touchedKey  --> who waits for the key, who watches it, who has it cached
+//	        \-> event       --> keyspace notifications
+//	Also, Gone --> event alone: one change may be several events
+
+// Changed reports one change to key in database d. From this report follow the dirty
+// count and whatever else has to know of changes; event is the name of the keyspace
+// event, or empty for a change that has none. A handler calls it once for each key that it
+// changed, after the change.
+func (c *Ctx) Changed(d *db.DB, key []byte, event string) {
+	c.Server.Dirty++
+	c.touchedKey(d, key)
+	c.event(d, key, event)
+}
+
+// ChangedAside is Changed for n changes to key that serve nobody who waits for it, such as
+// what groups know of a stream.
+func (c *Ctx) ChangedAside(d *db.DB, key []byte, event string, n int) {
+	c.Server.Dirty += int64(n)
+	c.Also(d, key, event)
+}
+
+// Also reports a further event of a change that Changed has reported: a SET with a
+// deadline is "set" and "expire". It does not count as another change.
+func (c *Ctx) Also(d *db.DB, key []byte, event string) { c.event(d, key, event) }
+
+// Gone reports that a change, which Changed has reported, left a collection empty, so that
+// its key is no more.
+func (c *Ctx) Gone(d *db.DB, key []byte) { c.Also(d, key, "del") }
+
+// went reports a key that reached its deadline or made room for others.
+func (s *Server) went(d *db.DB, key []byte, event string) {
+	s.byItself(d, 2).Str("DEL").Arg(key)
+	s.ended()
+	s.touchedKey(d, key)
+	s.event(d, key, event)
+}
+
+// touchedKey tells those who have an eye on a key that it is not what it was.
+func (s *Server) touchedKey(d *db.DB, key []byte) {
+	if s.blocking.clients > 0 {
+		s.blocking.changed(d, s.KS.Hash(key), key)
+	}
+}
+
+// event reports a keyspace event.
+func (s *Server) event(d *db.DB, key []byte, event string) {
+	if s.OnChange != nil {
+		s.OnChange(d, key, event)
+	}
+}
