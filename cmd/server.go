@@ -137,7 +137,6 @@ func NewServer(cfg *config.Config, ks *db.Keyspace) *Server {
 	return s
 }
 
-
 // Configured takes over the directives that commands keep in a form of their own; it
 // is called after each change.
 func (s *Server) Configured() {
