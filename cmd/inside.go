@@ -13,15 +13,15 @@ package cmd
 //
 // The outer command finds its Ctx as it left it.
 
-// callInside runs a command inside of the one at hand, as one of client cl: in its
+// callInside runs a request inside of the command at hand, as one of client cl: in its
 // database, for its Out. cl is the client at hand, or one without a connection
 // (ClientInternal). An error is the command's reply; it is returned, with nothing left in
-// Out, and neither written nor counted among the error replies. args are borrowed.
-func (s *Server) callInside(cl *Client, cmd *Command, args [][]byte) error {
-	c := &s.ctx
+// Out, and neither written nor counted among the error replies.
+func (s *Server) callInside(cl *Client, r *Request) error {
+	c, cmd := &s.ctx, r.Cmd
 	outer, noTouch := *c, s.KS.NoTouch
-	c.Client, c.Cmd, c.Args, c.DB, c.Out = cl, cmd, args, cl.DB, &cl.Out
-	c.NoBlock, c.owned = true, false
+	c.Client, c.Cmd, c.Args, c.DB, c.Out = cl, cmd, r.Args, cl.DB, &cl.Out
+	c.NoBlock, c.owned = true, r.Owned
 	s.KS.NoTouch = cl.Flags&ClientNoTouch != 0 && cmd.Name != "touch"
 	mark, from := cl.Out.Mark(), s.Clock()
 	err := s.call(c)
@@ -32,7 +32,7 @@ func (s *Server) callInside(cl *Client, cmd *Command, args [][]byte) error {
 	if len(s.monitors) > 0 && cmd.Flags&(SkipMonitor|AdminCmd) == 0 {
 		s.feedMonitors(c)
 	}
-	s.record(cl, cmd, args, s.Clock()-from)
+	s.record(cl, cmd, r.Args, s.Clock()-from)
 	*c, s.KS.NoTouch = outer, noTouch
 	return err
 }
