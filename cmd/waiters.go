@@ -93,6 +93,7 @@ func (b *blocking) enter(c *Ctx, o *Wait) {
 		b.timed.add(w)
 	}
 	b.clients++
+	c.eyes++
 	cl.Flags |= ClientBlocked
 }
 
@@ -151,6 +152,7 @@ func (w *waiter) leave() {
 		b.timed.remove(w)
 	}
 	b.clients--
+	w.s.eyes--
 	w.cl.Flags &^= ClientBlocked
 	if cap(w.buf) > keepWaitBytes || cap(w.shown) > keepWaitArgs {
 		w.cl.waiter = nil
