@@ -26,7 +26,9 @@ const (
 	ClientMulti                               // has said MULTI
 	ClientSpoilt                              // in MULTI: something was refused, EXEC will be
 	ClientDirty                               // a key that it watches has changed
+	ClientInScript                            // its script is past the threshold, and waits for its next slice
 	clientKilled                              // closed over its head: not listed, and gets no replies
+	clientGone                                // its connection is closed
 )
 
 // Client is the session of one connection, as commands see it. It belongs to the

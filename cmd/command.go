@@ -52,6 +52,7 @@ const (
 	Sentinel
 	Protected
 	TouchesArbitraryKeys
+	Lua    // runs scripts
 	AtOnce // run inside of a transaction, not queued
 )
 
@@ -176,6 +177,7 @@ func families() [][]*Command {
 		streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands(),
 		zsetCommands(), zsetRangeCommands(), zsetPopCommands(), zsetAlgebraCommands(),
 		geoCommands(), sortCommands(), multiCommands(), watchCommands(),
+		evalCommands(),
 	}
 }
 

@@ -444,4 +444,5 @@ func (p *played) do(words ...string) string {
 }
 
 // Background implements Host: at once, since in process there is nobody to wait for.
+func (h *harness) After(_ int64, f func())      { f() }
 func (h *harness) Background(work, done func()) { work(); done() }

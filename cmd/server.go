@@ -32,6 +32,9 @@ type Host interface {
 	Collect()
 	// Background runs work on a goroutine of its own, and then done on the executor.
 	Background(work, done func())
+	// After runs f on the executor after a while, milliseconds, in which others are
+	// served.
+	After(ms int64, f func())
 	// Sleep makes the whole server deaf for a while, nanoseconds; DEBUG SLEEP.
 	Sleep(ns int64)
 }
@@ -101,6 +104,7 @@ type Server struct {
 	touched   uint64
 	monitors  []*Client
 	blocking  blocking
+	scripting scripting
 	watching  watching
 	eyes      int            // clients that wait for keys, and that watch some: whom touchedKey has to tell
 	queues    []*transaction // spare ones
@@ -122,6 +126,7 @@ func NewServer(cfg *config.Config, ks *db.Keyspace) *Server {
 	s := &Server{KS: ks, Commands: NewTable(), Cfg: cfg, ActiveExpire: true}
 	s.ctx.Server, s.exec = s, s.Commands.Named("exec")
 	s.NameDB()
+	s.initScripts()
 	ks.Hooks = db.Hooks{
 		Expired: func(d *db.DB, key []byte, lateMs int64) {
 			s.Stats.ExpireLag.Record(lateMs)
@@ -175,6 +180,7 @@ func (s *Server) Connect(id int64, conn Conn) *Client {
 
 // Disconnect forgets what the server holds of a client that has gone.
 func (s *Server) Disconnect(cl *Client) {
+	cl.Flags |= clientGone
 	if cl.Flags&ClientMonitor != 0 {
 		s.unmonitor(cl)
 	}

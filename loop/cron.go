@@ -129,7 +129,7 @@ func (a *alarm) set(at int64) {
 // the executor, after each batch.
 func (s *Server) schedule() {
 	ks := s.Cmd.KS
-	if s.Cmd.ActiveExpire && !ks.Paused && !ks.Frozen {
+	if s.Cmd.ActiveExpire && !ks.Paused && !ks.Frozen && !s.Cmd.Busy() {
 		s.expiry.set(ks.NextExpiry())
 	}
 	s.timeouts.set(s.Cmd.NextTimeout())
@@ -138,7 +138,7 @@ func (s *Server) schedule() {
 // expireNow removes a slice of what is due; the rest waits until others have had their
 // turn.
 func (s *Server) expireNow() {
-	if !s.Cmd.ActiveExpire {
+	if !s.Cmd.ActiveExpire || s.Cmd.Busy() {
 		return
 	}
 	from := s.mono()

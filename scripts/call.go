@@ -21,35 +21,22 @@ func (s *state) do(L *lua.LState, raise bool) int {
 		return s.refuse(L, text, false, raise)
 	}
 	s.g.burn(L, 1)
-	if refusal := s.command(); refusal != "" {
-		return s.refuse(L, refusal, true, raise)
-	}
-	b := s.out.B
-	if len(b) > 0 && b[0] == '-' {
-		text := strings.TrimRight(string(b[1:]), "\r\n")
-		s.shrink()
-		return s.refuse(L, text, true, raise)
-	}
-	if discard {
-		s.shrink()
-		return 0
-	}
-	r := reply{b: b, L: L, g: s.g}
-	v := r.value()
-	s.shrink()
-	L.Push(v)
-	return 1
-}
-
-// shrink gives buffers back that one large command has left.
-func (s *state) shrink() {
+	b, refusal := s.command()
 	const keep = 1 << 20 // bytes
-	if cap(s.out.B) > keep {
-		s.out.B = nil
-	}
 	if cap(s.buf) > keep {
 		s.buf = nil
 	}
+	switch {
+	case refusal != "":
+		return s.refuse(L, refusal, true, raise)
+	case len(b) > 0 && b[0] == '-':
+		return s.refuse(L, strings.TrimRight(string(b[1:]), "\r\n"), true, raise)
+	case discard || len(b) == 0:
+		return 0
+	}
+	r := reply{b: b, L: L, g: s.g}
+	L.Push(r.value())
+	return 1
 }
 
 // arguments reads the arguments of redis.call into args; it returns what is wrong with them.

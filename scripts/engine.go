@@ -52,9 +52,10 @@ import (
 
 // Host is what scripts need of the server around them.
 type Host interface {
-	// Command runs one command for the script at hand; args are borrowed. The reply is
-	// written to out, unless the command is refused: then the reason is returned.
-	Command(args [][]byte, out *resp.Writer) (refusal string)
+	// Command runs one command for the script at hand; args are borrowed. The reply, in
+	// a version of the protocol, is borrowed until the next command. If the command is
+	// refused the reason is returned.
+	Command(args [][]byte, proto int) (reply []byte, refusal string)
 	// Pace is called every so often while Lua runs, and reports that the script must
 	// end: why.
 	Pace() (killed string)

@@ -19,7 +19,7 @@ func (s *state) redisTable() *lua.LTable {
 	s.add(t, map[string]lua.LGFunction{
 		"log": s.redisLog, "sha1hex": s.sha1Hex, "error_reply": s.errorReply, "status_reply": s.statusReply,
 		"setresp": s.setResp, "set_repl": s.setRepl, "acl_check_cmd": s.aclCheckCmd,
-		"replicate_commands": func(L *lua.LState) int { L.Push(lua.LTrue); return 1 }, // always so
+		"replicate_commands": func(L *lua.LState) int { L.Push(lua.LTrue); return 1 },  // always so
 		"breakpoint":         func(L *lua.LState) int { L.Push(lua.LFalse); return 1 }, // there is no debugger
 		"debug":              func(*lua.LState) int { return 0 },
 	})

@@ -34,7 +34,6 @@ type state struct {
 	args [][]byte // of the command at hand
 	buf  []byte   // that they point into
 	text []byte
-	out  resp.Writer // its reply
 }
 
 // Names of scripts in errors, and sizes of a state.
@@ -154,7 +153,7 @@ func (s *state) crash(text string) {
 }
 
 // command runs the command in args.
-func (s *state) command() (refusal string) {
+func (s *state) command() (reply []byte, refusal string) {
 	if s.away {
 		s.crash("a script has caught a panic")
 	}
@@ -164,8 +163,7 @@ func (s *state) command() (refusal string) {
 			s.stack = debug.Stack()
 		}
 	}()
-	s.out.B, s.out.Proto = s.out.B[:0], s.proto
-	refusal = s.e.host.Command(s.args, &s.out)
+	reply, refusal = s.e.host.Command(s.args, s.proto)
 	s.away = false
-	return refusal
+	return reply, refusal
 }
