@@ -33,6 +33,7 @@ const (
 	ErrNoProto      resp.Error = "NOPROTO unsupported protocol version"
 	ErrDebugOff     resp.Error = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
 	ErrMonitorKeys  resp.Error = "ERR Replica can't interact with the keyspace"
+	ErrLoading      resp.Error = "LOADING Redis is loading the dataset in memory"
 	ErrOOM          resp.Error = "OOM command not allowed when used memory > 'maxmemory'."
 	ErrTooLong      resp.Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 	ErrHashNotInt   resp.Error = "ERR hash value is not an integer"

@@ -237,6 +237,9 @@ func (s *Server) gate(c *Ctx) error {
 	if s.Cfg.MaxMemory > 0 && cmd.Flags&DenyOOM != 0 && !s.makeRoom() {
 		return ErrOOM
 	}
+	if s.Loading.On && cmd.Flags&Loading == 0 {
+		return ErrLoading
+	}
 	if s.pausedUntil != 0 && s.postpones(cmd) {
 		return errPostpone
 	}

@@ -82,6 +82,8 @@ type Server struct {
 	// OnChange, if set, is told of each change to a key. The key is borrowed.
 	OnChange func(d *db.DB, key []byte, event string)
 
+	Loading LoadState // see loading.go
+
 	UserLine      bool  // the configuration file declares the user default
 	Dirty         int64 // changes since the last save
 	LastSave      int64 // Unix seconds
