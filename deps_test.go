@@ -41,6 +41,7 @@ func TestImports(t *testing.T) {
 		"internal/assert": "",
 		"internal/dtoa":   "",
 		"internal/quote":  "",
+		"internal/disk":   "internal",
 		"benchmarks":      any,
 		"tests":           any,
 	}

@@ -1,7 +1,6 @@
 package aof
 
 import (
-	"errors"
 	"fmt"
 	"io"
 )
@@ -89,9 +88,6 @@ func (f *Flaw) Error() string {
 
 // Unwrap is the error of the operating system, if there was one.
 func (f *Flaw) Unwrap() error { return f.Err }
-
-// errAbsurd ends a unit that announces more than is left of the file.
-var errAbsurd = errors.New("announces more than the file has")
 
 // syntax is a place where bytes are not what they must be.
 type syntax struct {
@@ -254,9 +250,9 @@ type reader struct {
 }
 
 // newReader reads a file from where src stands, which is at the offset at.
-func newReader(name string, src io.Reader, at, size int64, yield func(*Batch) error) *reader {
+func newReader(name string, src io.Reader, at, size, until int64, yield func(*Batch) error) *reader {
 	const spare = 4
-	return &reader{name: name, src: src, at: at, valid: at, size: size, yield: yield, free: make(chan *Batch, spare)}
+	return &reader{name: name, src: src, at: at, valid: at, size: size, until: until, yield: yield, free: make(chan *Batch, spare)}
 }
 
 // run reads to the end of the file; what is wrong with the file is a *Flaw.
@@ -273,6 +269,9 @@ func (r *reader) run() error {
 		r.at += int64(used)
 		r.valid = r.at
 		b.Read = r.at
+		if cap(r.rest) > 4*blockBytes && len(block)-used < blockBytes {
+			r.rest = nil // one large value is over
+		}
 		r.rest = append(r.rest[:0], block[used:]...)
 		left := r.size - r.at
 		if flaw == nil && end && len(r.rest) > 0 && !r.stopped {
