@@ -174,7 +174,7 @@ func families() [][]*Command {
 		listWriteCommands(), listMoveCommands(), streamCommands(), streamRangeCommands(),
 		streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands(),
 		zsetCommands(), zsetRangeCommands(), zsetPopCommands(), zsetAlgebraCommands(),
-		geoCommands(), sortCommands(),
+		geoCommands(), sortCommands(), dumpCommands(), migrateCommands(),
 	}
 }
 

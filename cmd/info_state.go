@@ -87,7 +87,7 @@ func (s *Server) infoStats(r *report) {
 	st.KeyspaceHits, st.KeyspaceMisses = k.Hits, k.Misses
 	st.ExpiredFields = k.FieldsExpired
 	st.ExpiredKeys, st.ExpiredTimeCapReached, st.EvictedKeys = k.Expired, k.TimeCapReached, k.Evicted
-	*r = metrics.AppendFields(*r, st.Fields(nil, metrics.Gauges{}))
+	*r = metrics.AppendFields(*r, st.Fields(nil, metrics.Gauges{MigrateCachedSockets: int64(s.Host.CachedPeers())}))
 }
 
 func (s *Server) infoReplication(r *report) {

@@ -1,5 +1,7 @@
 package cmd
 
+import "fmt"
+
 // Loading. The server listens before it has its data, so that whoever asks hears LOADING
 // and when it will be over, instead of a refused connection:
 //
@@ -37,6 +39,16 @@ func (s *Server) EndLoad() { s.Loading.On = false }
 // looked at them.
 func (s *Server) Expires() bool {
 	return s.ActiveExpire && !s.Loading.On && !s.KS.Paused && !s.KS.Frozen
+}
+
+// LoadProgress says in a line how far the load is.
+func (s *Server) LoadProgress() string {
+	l := &s.Loading
+	line := fmt.Sprintf("Loading: %.1f%% of %s, %d keys", l.percent(), humanBytes(l.TotalBytes), l.KeysLoaded)
+	if left := l.secondsLeft(s.NowUs() / 1e6); left >= 0 {
+		line += fmt.Sprintf(", about %d seconds left", left)
+	}
+	return line
 }
 
 // infoLoading adds to INFO how far the load is.

@@ -47,6 +47,7 @@ func (s *Server) tick() {
 	s.Cmd.Stats.Sample(s.mono() / 1000)
 	s.Cmd.Tick()
 	s.steer.tick(s, s.tickClients(now))
+	s.peers.sweep(time.Now())
 }
 
 // tickClients looks after all clients: who is idle too long, who has not read for too
