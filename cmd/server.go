@@ -35,6 +35,11 @@ type Host interface {
 	// After runs f on the executor after a while, milliseconds, in which others are
 	// served.
 	After(ms int64, f func())
+	// Transfer sends keys to another server and waits for what that says. Unlike the others
+	// it may be called from any goroutine, since it takes a while.
+	Transfer(t *Transfer)
+	// CachedPeers is how many connections to other servers are kept for the next Transfer.
+	CachedPeers() int
 	// Sleep makes the whole server deaf for a while, nanoseconds; DEBUG SLEEP.
 	Sleep(ns int64)
 }
@@ -84,6 +89,8 @@ type Server struct {
 
 	// OnChange, if set, is told of each change to a key. The key is borrowed.
 	OnChange func(d *db.DB, key []byte, event string)
+
+	Loading LoadState // see loading.go
 
 	UserLine      bool  // the configuration file declares the user default
 	Dirty         int64 // changes since the last save
