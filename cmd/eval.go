@@ -14,10 +14,11 @@ func evalCommands() []*Command {
 	own := numKeys(2, RW|Access|Update)
 	ro := numKeys(2, RO|Access)
 	const complexity = "Depends on the script that is executed."
-	sub := func(name, since, complexity, summary, syntax string, arity int, flags Flags, run func(*Ctx) error, history ...[2]string) *Command {
+	sub := func(name, since, complexity, summary, syntax string, arity int, flags Flags, run func(*Ctx) error, hints ...string) *Command {
 		return &Command{Name: name, Arity: arity, Run: run, Flags: flags, ACL: acl.Scripting,
-			Doc: Doc{Group: "scripting", Since: since, Complexity: complexity, Summary: summary, Syntax: syntax, History: history}}
+			Doc: Doc{Group: "scripting", Since: since, Complexity: complexity, Summary: summary, Syntax: syntax, Hints: hints}}
 	}
+	everywhere := []string{"request_policy:all_nodes", "response_policy:all_succeeded"}
 	return []*Command{
 		{
 			Name: "eval", Arity: -3, Run: evalSource, Flags: eval | MayReplicate, ACL: acl.Scripting, Keys: []KeySpec{own},
@@ -45,11 +46,12 @@ func evalCommands() []*Command {
 			Subs: []*Command{
 				sub("debug", "3.2.0", "O(1)", "Is refused: there is no debugger.", "<YES | SYNC | NO>", 3, NoScript, scriptDebug),
 				sub("exists", "2.6.0", "O(N) with N being the number of scripts to check (so checking a single script is an O(1) operation).",
-					"Tells which scripts the server knows.", "sha1 [sha1 ...]", -3, NoScript, scriptExists),
-				sub("flush", "2.6.0", "O(N) with N being the number of scripts in cache", "Forgets all scripts.", "[<ASYNC | SYNC>]", -2, NoScript, scriptFlush,
-					[2]string{"6.2.0", "The modes ASYNC and SYNC."}),
-				sub("kill", "2.6.0", "O(1)", "Ends the script that is running.", "", 2, NoScript|AllowBusy, scriptKill),
-				sub("load", "2.6.0", "O(N) with N being the length in bytes of the script body.", "Compiles a script and keeps it.", "script", 3, NoScript|Stale, scriptLoad),
+					"Tells which scripts the server knows.", "sha1 [sha1 ...]", -3, NoScript, scriptExists,
+					"request_policy:all_shards", "response_policy:agg_logical_and"),
+				sub("flush", "2.6.0", "O(N) with N being the number of scripts in cache", "Forgets all scripts.", "[<ASYNC | SYNC>]", -2, NoScript, scriptFlush, everywhere...),
+				sub("kill", "2.6.0", "O(1)", "Ends the script that is running.", "", 2, NoScript|AllowBusy, scriptKill,
+					"request_policy:all_shards", "response_policy:one_succeeded"),
+				sub("load", "2.6.0", "O(N) with N being the length in bytes of the script body.", "Compiles a script and keeps it.", "script", 3, NoScript|Stale, scriptLoad, everywhere...),
 				sub("show", "8.0.0", "O(1).", "Shows the source of a script.", "sha1", 3, NoScript, scriptShow),
 				sub("help", "5.0.0", "O(1)", "Lists these subcommands.", "", 2, Loading|Stale, help),
 			},

@@ -79,12 +79,13 @@ type Engine struct {
 	libs  libraries
 	last  *Script // found or run last
 
+	rnd      random
 	wordings []wording
 }
 
 // New returns an engine without any scripts. States are made when they are first needed.
 func New(host Host) *Engine {
-	e := &Engine{host: host}
+	e := &Engine{host: host, rnd: unseeded}
 	e.cache.reset()
 	e.libs.reset()
 	return e

@@ -48,6 +48,9 @@ func (s *state) failure(err error, name string) *Failure {
 			f.Counted = v.RawGetString("ignore_error_stats_update") == lua.LTrue
 		case lua.LString:
 			f.Text = "ERR " + string(v)
+			if v == "lua callstack overflow" { // there was no room to find out where
+				f.Text = "ERR " + s.chunk + ": stack overflow"
+			}
 		case lua.LNumber:
 			f.Text = "ERR " + string(appendNum(nil, float64(v)))
 		default:
@@ -89,9 +92,6 @@ func (s *state) worded(L *lua.LState, v lua.LValue) lua.LValue {
 		return v
 	}
 	t := string(text)
-	if t == "lua callstack overflow" { // raised where there is no room to find out where
-		return lua.LString(L.Where(1) + " stack overflow")
-	}
 	for _, w := range s.e.words() {
 		if !w.re.MatchString(t) {
 			continue
@@ -141,7 +141,7 @@ func compile(source, chunk string) (*lua.FunctionProto, error) {
 		if line == parse.EOF {
 			line, token = strings.Count(source, "\n")+1, "<eof>"
 		}
-		return nil, compileError(chunk + ":" + strconv.Itoa(line) + ": " + strings.TrimSpace(e.Message) + " near '" + token + "'")
+		return nil, compileError(chunk + ":" + strconv.Itoa(line) + ": " + "syntax error" + " near '" + token + "'")
 	}
 	if err != nil {
 		return nil, compileError(chunk + ":1: " + err.Error())

@@ -7,11 +7,13 @@ import (
 )
 
 // random is drand48's generator: the same numbers for the same seed on every machine, as in
-// Redis, so that a script that draws numbers draws the same ones wherever it is run. It is
-// seeded anew for each run.
+// Redis, whatever the machine. The numbers go on from script to script.
 //
 //	x' = (0x5DEECE66D x + 0xB) mod 2^48, of which the upper 31 bits are the number
 type random uint64
+
+// unseeded is where the generator begins.
+const unseeded random = 0x1234_ABCD_330E
 
 func (r *random) seed(n int32) { *r = random(uint64(uint32(n))<<16 | 0x330E) }
 
@@ -26,7 +28,7 @@ func (r *random) float() float64 {
 }
 
 func (s *state) mathRandom(L *lua.LState) int {
-	f := s.rnd.float()
+	f := s.e.rnd.float()
 	switch L.GetTop() {
 	case 0:
 		L.Push(lua.LNumber(f))
@@ -49,6 +51,6 @@ func (s *state) mathRandom(L *lua.LState) int {
 }
 
 func (s *state) mathRandomSeed(L *lua.LState) int {
-	s.rnd.seed(int32(L.CheckInt64(1)))
+	s.e.rnd.seed(int32(L.CheckInt64(1)))
 	return 0
 }

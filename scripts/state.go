@@ -24,8 +24,7 @@ type state struct {
 	// Of the run at hand.
 	running bool
 	killed  string
-	proto   int // of replies to commands, and of the values that have a type in RESP3 alone
-	rnd     random
+	proto   int    // of replies to commands, and of the values that have a type in RESP3 alone
 	source  string // where the error came from
 	line    int
 	away    bool   // a command is being run
@@ -121,7 +120,6 @@ func (s *state) run(fn *lua.LFunction, name string, out *resp.Writer, args []lua
 	L := s.L
 	s.running, s.killed, s.proto, s.line, s.source = true, "", 2, 0, ""
 	s.g.fuel = fuelStep
-	s.rnd.seed(0)
 	L.Push(fn)
 	for _, a := range args {
 		L.Push(a)
