@@ -80,6 +80,7 @@ func wordings() []wording {
 		w(where+`__unm undefined$`, "$1 attempt to perform arithmetic on a nil value"),
 		w(where+`__len undefined$`, "$1 attempt to get length of a nil value"),
 		w(where+`bad argument #(\d+) to (?:\S+\.)?(\w+) \((.*)\)$`, "$1 bad argument #$2 to '$3' ($4)"),
+		w(where+`for statement init must be a number$`, "$1 'for' initial value must be a number"),
 		w(where+`for statement (\w+) must be a number$`, "$1 'for' $2 must be a number"),
 		w(where+`(?:lua callstack overflow|registry overflow|stack overflow)$`, "$1 stack overflow"),
 	}

@@ -7,18 +7,51 @@ import (
 // The library table where gopher-lua's lacks something or changes a table that is read-only.
 
 func (s *state) tableFunctions() map[string]lua.LGFunction {
-	own := map[string]lua.LGFunction{"concat": s.tableConcat, "foreach": s.tableForEach, "foreachi": s.tableForEachI, "setn": s.tableSetN}
-	for _, name := range []string{"insert", "remove", "sort"} {
-		f := s.library("table").RawGetString(name).(*lua.LFunction).GFunction
-		own[name] = func(L *lua.LState) int {
-			t := s.writable(L, 1)
-			if name != "insert" || L.GetTop() > 2 {
-				s.g.burn(L, t.MaxN()/64)
-			}
-			return f(L)
-		}
+	sorted := s.library("table").RawGetString("sort").(*lua.LFunction).GFunction
+	return map[string]lua.LGFunction{"insert": s.tableInsert, "remove": s.tableRemove, "concat": s.tableConcat, "foreach": s.tableForEach, "foreachi": s.tableForEachI, "setn": s.tableSetN, "sort": func(L *lua.LState) int {
+		s.g.burn(L, s.writable(L, 1).MaxN()/64)
+		return sorted(L)
+	}}
+}
+
+func (s *state) tableInsert(L *lua.LState) int {
+	t := s.writable(L, 1)
+	at := t.Len() + 1
+	switch L.GetTop() {
+	case 2:
+		t.RawSetInt(at, L.Get(2))
+		return 0
+	case 3:
+	default:
+		L.RaiseError("wrong number of arguments to 'insert'")
 	}
-	return own
+	if n := int(checkNumber(L, 2)); n >= 1 && n < at {
+		s.g.burn(L, (at-n)/64)
+		t.Insert(n, L.Get(3))
+	} else {
+		t.RawSet(lua.LNumber(n), L.Get(3))
+	}
+	return 0
+}
+
+// tableRemove returns nothing if there is nothing at that place.
+func (s *state) tableRemove(L *lua.LState) int {
+	t := s.writable(L, 1)
+	n := t.Len()
+	at := n
+	if L.GetTop() > 1 {
+		at = int(checkNumber(L, 2))
+	}
+	if at < 1 || at > n {
+		return 0
+	}
+	s.g.burn(L, (n-at)/64)
+	L.Push(t.RawGetInt(at))
+	for i := t.MaxN(); i > n; i-- { // holes behind the end
+		t.Remove(i)
+	}
+	t.Remove(at)
+	return 1
 }
 
 func (s *state) tableConcat(L *lua.LState) int {

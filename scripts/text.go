@@ -107,7 +107,7 @@ func (s *state) charged(name string) lua.LGFunction {
 }
 
 func (s *state) rep(L *lua.LState) int {
-	text, n := L.CheckString(1), L.CheckInt(2)
+	text, n := checkText(L, 1), int(checkNumber(L, 2))
 	if n <= 0 || text == "" {
 		L.Push(lua.LString(""))
 		return 1
@@ -122,7 +122,7 @@ func (s *state) rep(L *lua.LState) int {
 
 // byteAt returns the bytes from one place to another.
 func (s *state) byteAt(L *lua.LState) int {
-	text := L.CheckString(1)
+	text := checkText(L, 1)
 	at := func(i int) int {
 		if i < 0 {
 			return max(i+len(text)+1, 0)
@@ -184,7 +184,7 @@ func (s *state) format(L *lua.LState) int {
 			L.RaiseError("invalid format (width or precision too long)")
 		}
 		if i >= len(f) {
-			L.RaiseError("invalid option '%%' to 'format'")
+			L.RaiseError("invalid option '%s' to 'format'", "%")
 		}
 		arg++
 		b = s.directive(L, b, f[from:i], f[i], arg)
@@ -199,11 +199,7 @@ func (s *state) format(L *lua.LState) int {
 // directive formats one argument; spec is flags, width and precision.
 func (s *state) directive(L *lua.LState, b []byte, spec string, kind byte, arg int) []byte {
 	if arg > L.GetTop() && strings.IndexByte("cdioxXueEfgGqs", kind) >= 0 {
-		want := "number"
-		if kind == 's' || kind == 'q' {
-			want = "string"
-		}
-		L.ArgError(arg, want+" expected, got no value")
+		L.ArgError(arg, "no value")
 	}
 	switch kind {
 	case 'c':
@@ -246,7 +242,7 @@ func checkNumber(L *lua.LState, i int) float64 {
 			return f
 		}
 	}
-	L.TypeError(i, lua.LTNumber)
+	wrongType(L, i, "number")
 	return 0
 }
 
@@ -258,8 +254,17 @@ func checkText(L *lua.LState, i int) string {
 	case lua.LNumber:
 		return string(appendNum(nil, float64(v)))
 	}
-	L.TypeError(i, lua.LTString)
+	wrongType(L, i, "string")
 	return ""
+}
+
+// wrongType complains about argument i.
+func wrongType(L *lua.LState, i int, want string) {
+	got := "no value"
+	if i <= L.GetTop() {
+		got = L.Get(i).Type().String()
+	}
+	L.ArgError(i, want+" expected, got "+got)
 }
 
 // appendQuoted appends a text as Lua reads it.
