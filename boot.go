@@ -197,9 +197,7 @@ func (b *boot) fact(a rdb.Aux) {
 }
 
 // function takes in a library of functions.
-func (b *boot) function([]byte) error {
-	return errors.New("it holds libraries of functions (FUNCTION LOAD), which this version does not have")
-}
+func (b *boot) function(source []byte) error { return b.table.LoadFunction(source) }
 
 // progress logs how far the load is, every few seconds.
 func (b *boot) progress(l *cmd.LoadState) {

@@ -177,7 +177,7 @@ func families() [][]*Command {
 		streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands(),
 		zsetCommands(), zsetRangeCommands(), zsetPopCommands(), zsetAlgebraCommands(),
 		geoCommands(), sortCommands(), multiCommands(), watchCommands(), dumpCommands(), migrateCommands(),
-		evalCommands(),
+		evalCommands(), functionCommands(),
 	}
 }
 
