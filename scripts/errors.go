@@ -154,5 +154,8 @@ func compile(source, chunk string) (*lua.FunctionProto, error) {
 	if err != nil {
 		return nil, compileError(chunk + ":1: " + err.Error())
 	}
+	// A chunk is called without arguments. Taking it for a function that may have some
+	// would make gopher-lua build a table of them for each call.
+	proto.IsVarArg = 0
 	return proto, nil
 }
