@@ -292,8 +292,10 @@ func (d *decoder) file() {
 			d.int()
 			d.int()
 		default:
-			d.pos-- // the entry begins with it
-			d.entry()
+			if d.ok() {
+				d.pos-- // the entry begins with it
+				d.entry()
+			}
 		}
 	}
 }
