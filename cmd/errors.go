@@ -98,6 +98,7 @@ const (
 	ErrPayloadData  resp.Error = "ERR Bad data format"
 	ErrMigrateKeys  resp.Error = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string"
 	ErrReloadOption resp.Error = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
+	ErrPlain        resp.Error = "ERR"
 	ErrReload       resp.Error = "ERR Error trying to load the RDB dump, check server logs."
 	ErrNoSnapshots  resp.Error = "ERR this server cannot save or load snapshots yet"
 	ErrNoJournal    resp.Error = "ERR this server has no append only file yet"
