@@ -6,6 +6,7 @@ import (
 	"redust/config"
 	"redust/db"
 	"redust/db/glob"
+	"redust/internal/quote"
 	"redust/resp"
 )
 
@@ -103,7 +104,7 @@ func configRewrite(c *Ctx) error {
 		if c.Cfg.RequirePass != "" {
 			password = ">" + c.Cfg.RequirePass
 		}
-		users = []string{"user default on " + config.Quote(password) + " ~* &* +@all"}
+		users = []string{"user default on " + quote.Word(password) + " ~* &* +@all"}
 	}
 	if err := c.Cfg.RewriteFile(users); err != nil {
 		if err != config.ErrNoFile {
