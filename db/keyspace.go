@@ -97,7 +97,8 @@ type Keyspace struct {
 	Frozen, Paused bool
 	NoTouch        bool // the client at hand does not count as an access
 
-	replaying bool
+	replaying bool // see Replaying
+
 	dbs     []*DB
 	now     int64
 	past    int64 // deadlines up to here have passed, see Replaying
