@@ -297,6 +297,8 @@ const usage = `Usage: redust [file | -] [--directive value ...] [-]
        redust -v | --version
        redust -h | --help
        redust check-rdb FILE
+       redust check-aof [--fix | --truncate-to-timestamp SECONDS] FILE
+       redust [...] --restore-to TIME [...]
 
 The file is a redis.conf. A dash reads further lines from the standard input. Any
 directive may stand on the command line with two dashes before it, and wins there.
