@@ -94,6 +94,7 @@ func (b *blocking) enter(c *Ctx, o *Wait) {
 		b.timed.add(w)
 	}
 	b.clients++
+	c.eyes++
 	cl.Flags |= ClientBlocked
 }
 
@@ -155,6 +156,7 @@ func (w *waiter) leave() {
 		w.job.left, w.job = true, nil
 	}
 	b.clients--
+	w.s.eyes--
 	w.cl.Flags &^= ClientBlocked
 	if cap(w.buf) > keepWaitBytes || cap(w.shown) > keepWaitArgs {
 		w.cl.waiter = nil

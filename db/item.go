@@ -131,6 +131,13 @@ func (d *DB) touch(r table.Ref) {
 	}
 }
 
+// Stored tells whether a key takes up room, and whether it does so though its deadline has
+// passed. It changes nothing.
+func (d *DB) Stored(key []byte) (stored, past bool) {
+	r := d.t.Find(d.k.Hash(key), key)
+	return r.OK(), r.OK() && d.past(r)
+}
+
 // Has tells whether the key exists, and leaves no trace.
 func (d *DB) Has(key []byte) bool { return d.alive(key).OK() }
 
