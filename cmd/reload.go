@@ -1,8 +1,9 @@
 package cmd
 
 import (
+	"path/filepath"
+
 	"redust/config"
-	"redust/internal/disk"
 	"redust/rdb"
 )
 
@@ -28,22 +29,18 @@ func debugReload(c *Ctx) error {
 	}
 	c.NoEffect()
 	if save {
-		if err := c.saveForReload(); err != nil {
-			c.Host.Log(config.LogWarning, "DEBUG RELOAD could not save: "+err.Error())
-			return ErrPlain
+		if c.saving.job != nil {
+			return ErrSaveRunning
+		}
+		if err := c.saveNow(); err != nil {
+			return ErrPlain // as Redis has it; the log says more
 		}
 	}
 	if flush {
 		c.KS.Flush()
 	}
 	c.Flushed(nil, 0) // whoever watches or waits for a key is to look again
-	o := rdb.OptionsFor(c.KS)
-	o.SkipChecksum = !c.Cfg.RDBChecksum || c.debug.skipChecksum
-	_, err := rdb.ReadFile(c.Cfg.DBFilename, o, func(b *rdb.Batch) error {
-		defer b.Release()
-		_, err := c.StoreBatch(b, rdb.PutOptions{Replace: merge})
-		return err
-	})
+	err := c.reload(rdb.PutOptions{Replace: merge})
 	if err != nil {
 		c.Host.Log(config.LogWarning, "DEBUG RELOAD could not load "+c.Cfg.DBFilename+": "+err.Error())
 		return ErrReload
@@ -53,16 +50,19 @@ func debugReload(c *Ctx) error {
 	return nil
 }
 
-// saveForReload writes the snapshot's file while everybody waits.
-func (c *Ctx) saveForReload() error {
-	snap := rdb.Take(c.KS)
-	defer snap.Release()
-	_, err := rdb.WriteFile(disk.OS{}, c.Cfg.DBFilename, snap, rdb.WriteOptions{
-		Compress: c.Cfg.RDBCompression, Checksum: c.Cfg.RDBChecksum,
-		Aux: rdb.AuxFields(config.RedisVersion, c.NowUs()/1e6, c.UsedMemory(), false),
-	})
-	if err == nil {
-		c.Server.Dirty = 0
+// reload stores what is in the snapshot's file.
+func (c *Ctx) reload(put rdb.PutOptions) error {
+	f, err := c.files().Open(filepath.Join(c.Cfg.Dir, c.Cfg.DBFilename))
+	if err != nil {
+		return err
 	}
+	defer f.Close()
+	o := rdb.OptionsFor(c.KS)
+	o.SkipChecksum = !c.Cfg.RDBChecksum || c.debug.skipChecksum
+	_, err = rdb.Decode(f, o, func(b *rdb.Batch) error {
+		defer b.Release()
+		_, err := c.StoreBatch(b, put)
+		return err
+	})
 	return err
 }
