@@ -242,6 +242,7 @@ func changedDocs() map[string]string {
 		"geopos arguments":                  "as geohash",
 		"georadius arguments":               "7.2 has a choice of what to store",
 		"georadiusbymember arguments":       "as georadius",
+		"migrate arguments":                 "7.2 names a choice, and has a password or an AUTH2",
 		"module|loadex arguments":           wrapped,
 		"quit deprecated_since":             deprecated,
 		"quit doc_flags":                    deprecated,

@@ -103,7 +103,6 @@ const (
 	ErrMigrateKeys    resp.Error = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string"
 	ErrReloadOption   resp.Error = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
 	ErrReload         resp.Error = "ERR Error trying to load the RDB dump, check server logs."
-	ErrNoSnapshots    resp.Error = "ERR this server cannot save or load snapshots yet"
 	ErrNoJournal      resp.Error = "ERR this server has no append only file yet"
 	ErrNoModules      resp.Error = "ERR Error loading the extension. Please check the server logs."
 	ErrNoModule       resp.Error = "ERR Error unloading module: no such module with that name"
@@ -201,6 +200,9 @@ const (
 	ErrMigrateRead    resp.Error = "IOERR error or timeout reading to target instance"
 	ErrMigrateChanged resp.Error = "ERR a key changed while it was being migrated: it stays here, and the target instance has it as it was before"
 )
+
+// ErrPlain is the error of commands that Redis has say no more than that.
+const ErrPlain resp.Error = "ERR"
 
 // errTarget is the error of another server, which it was sent keys to.
 func errTarget(text string) error {
