@@ -33,6 +33,7 @@ const (
 	ErrNoProto        resp.Error = "NOPROTO unsupported protocol version"
 	ErrDebugOff       resp.Error = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
 	ErrMonitorKeys    resp.Error = "ERR Replica can't interact with the keyspace"
+	ErrLoading        resp.Error = "LOADING Redis is loading the dataset in memory"
 	ErrOOM            resp.Error = "OOM command not allowed when used memory > 'maxmemory'."
 	ErrTooLong        resp.Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 	ErrHashNotInt     resp.Error = "ERR hash value is not an integer"
@@ -89,6 +90,15 @@ const (
 	ErrSlowCount      resp.Error = "ERR count should be greater than or equal to -1"
 	ErrNoShutdown     resp.Error = "ERR No shutdown in progress."
 	ErrShutdown       resp.Error = "ERR Errors trying to SHUTDOWN. Check logs."
+	ErrBusyKey        resp.Error = "BUSYKEY Target key name already exists."
+	ErrTTL            resp.Error = "ERR Invalid TTL value, must be >= 0"
+	ErrIdleTime       resp.Error = "ERR Invalid IDLETIME value, must be >= 0"
+	ErrFreq           resp.Error = "ERR Invalid FREQ value, must be >= 0 and <= 255"
+	ErrPayload        resp.Error = "ERR DUMP payload version or checksum are wrong"
+	ErrPayloadData    resp.Error = "ERR Bad data format"
+	ErrMigrateKeys    resp.Error = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string"
+	ErrReloadOption   resp.Error = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
+	ErrReload         resp.Error = "ERR Error trying to load the RDB dump, check server logs."
 	ErrNoSnapshots    resp.Error = "ERR this server cannot save or load snapshots yet"
 	ErrNoJournal      resp.Error = "ERR this server has no append only file yet"
 	ErrNoModules      resp.Error = "ERR Error loading the extension. Please check the server logs."
@@ -179,6 +189,20 @@ const (
 
 // execAbortedBy begins the error for an EXEC that a gate does not let through.
 const execAbortedBy = "EXECABORT Transaction discarded because of: "
+
+// The errors of MIGRATE that come from the way to the other server, and the one that Redis
+// does not know: there nothing can change meanwhile.
+const (
+	ErrMigrateConnect resp.Error = "IOERR error or timeout connecting to the client"
+	ErrMigrateWrite   resp.Error = "IOERR error or timeout writing to target instance"
+	ErrMigrateRead    resp.Error = "IOERR error or timeout reading to target instance"
+	ErrMigrateChanged resp.Error = "ERR a key changed while it was being migrated: it stays here, and the target instance has it as it was before"
+)
+
+// errTarget is the error of another server, which it was sent keys to.
+func errTarget(text string) error {
+	return resp.Error("ERR Target instance replied with error: " + text)
+}
 
 // errArity is the error for a wrong number of arguments.
 func errArity(full string) error {

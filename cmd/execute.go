@@ -247,6 +247,9 @@ func (s *Server) gate(c *Ctx) error {
 	if s.Cfg.MaxMemory > 0 && flags&DenyOOM != 0 && !s.makeRoom() {
 		return ErrOOM
 	}
+	if s.Loading.On && cmd.Flags&Loading == 0 {
+		return ErrLoading
+	}
 	if s.pausedUntil != 0 && s.postpones(cmd, flags) {
 		return errPostpone
 	}

@@ -134,7 +134,7 @@ const evictSlice = 500
 func (s *Server) makeRoom() bool {
 	limit := s.Cfg.MaxMemory
 	fits := func() bool { return s.UsedMemory() <= limit }
-	if fits() || s.KS.Paused || s.KS.Frozen { // a paused data set loses no keys
+	if fits() || s.KS.Paused || s.KS.Frozen || s.Loading.On { // a paused data set loses no keys, nor half a one
 		return true
 	}
 	from := s.Clock()

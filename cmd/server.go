@@ -32,6 +32,11 @@ type Host interface {
 	Collect()
 	// Background runs work on a goroutine of its own, and then done on the executor.
 	Background(work, done func())
+	// Transfer sends keys to another server and waits for what that says. Unlike the others
+	// it may be called from any goroutine, since it takes a while.
+	Transfer(t *Transfer)
+	// CachedPeers is how many connections to other servers are kept for the next Transfer.
+	CachedPeers() int
 	// Sleep makes the whole server deaf for a while, nanoseconds; DEBUG SLEEP.
 	Sleep(ns int64)
 }
@@ -81,6 +86,8 @@ type Server struct {
 
 	// OnChange, if set, is told of each change to a key. The key is borrowed.
 	OnChange func(d *db.DB, key []byte, event string)
+
+	Loading LoadState // see loading.go
 
 	UserLine      bool  // the configuration file declares the user default
 	Dirty         int64 // changes since the last save

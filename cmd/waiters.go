@@ -55,7 +55,8 @@ type waiter struct {
 	links   []link
 	on      db.Type
 	orGone  bool
-	again   bool // another try has blocked again
+	again   bool     // another try has blocked again
+	job     *awaited // waits for work to be done, not for a key
 	untilMs int64
 	at      int   // place among the deadlines, -1: none
 	ns      int64 // time spent in the handler
@@ -150,6 +151,9 @@ func (w *waiter) leave() {
 	}
 	if w.at >= 0 {
 		b.timed.remove(w)
+	}
+	if w.job != nil {
+		w.job.left, w.job = true, nil
 	}
 	b.clients--
 	w.s.eyes--

@@ -55,7 +55,7 @@ func (d *DB) aliveAt(h uint64, key []byte) table.Ref {
 	if !r.OK() {
 		return r
 	}
-	if at := r.Deadline(); at != 0 && at <= d.k.now {
+	if at := r.Deadline(); at != 0 && at <= d.k.past {
 		if !d.k.Frozen && !d.k.Paused {
 			d.expire(h, key, at)
 		}
@@ -74,7 +74,7 @@ func (d *DB) aliveAt(h uint64, key []byte) table.Ref {
 // or that of all it holds.
 func (d *DB) past(r table.Ref) bool {
 	at := r.Deadline()
-	return at != 0 && at <= d.k.now || r.Timed() && d.wilted(r)
+	return at != 0 && at <= d.k.past || r.Timed() && d.wilted(r)
 }
 
 // expire removes a key past its deadline.

@@ -47,6 +47,9 @@ type DecodeOptions struct {
 	// Progress is told how many bytes have been read, every 256 KiB or so, on Decode's
 	// goroutine.
 	Progress func(read int64)
+	// Trace, if set, is told of auxiliary fields and databases as they come, in a line each,
+	// with the offset behind them; on Decode's goroutine. For tools that show a file.
+	Trace func(offset int64, line string)
 }
 
 // OptionsFor returns the options that fit a keyspace. It is called on the executor; what it
@@ -90,6 +93,9 @@ type Error struct {
 	Type   Type   // of that entry
 	Keys   int64  // entries before it, all intact
 	Err    error  // what the reader said; io.ErrUnexpectedEOF if the input is too short
+	// Foreign says that nothing is damaged: it is a file of another kind, or of a version or
+	// with a module's data that cannot be read.
+	Foreign bool
 }
 
 // Error implements error.
@@ -194,6 +200,14 @@ func (d *decoder) flush() {
 	}
 }
 
+// foreign notes that the input is of a kind that cannot be read, and as it should be.
+func (d *decoder) foreign(what string) {
+	if d.err == nil {
+		d.fail(what)
+		d.err.Foreign = true
+	}
+}
+
 // magic reads the first bytes of a file.
 func (d *decoder) magic() {
 	d.doing = "the file's first bytes"
@@ -205,7 +219,7 @@ func (d *decoder) magic() {
 	if string(p[:6]) == "VALKEY" {
 		version := string(p[6:9])
 		d.pos -= len(p)
-		d.fail("the file was written by Valkey 9 or later (version " + version + "), whose format is another than Redis's")
+		d.foreign("the file was written by Valkey 9 or later (version " + version + "), whose format is another than Redis's")
 		return
 	}
 	v, err := strconv.Atoi(string(digits))
@@ -215,7 +229,7 @@ func (d *decoder) magic() {
 		d.fail("the file does not begin like an RDB file")
 	case v < 1 || v > VersionRead:
 		d.pos -= len(p)
-		d.fail(fmt.Sprintf("the file has version %d; versions 1 to %d can be read", v, VersionRead))
+		d.foreign(fmt.Sprintf("the file has version %d; versions 1 to %d can be read", v, VersionRead))
 	}
 	d.info.Version = v
 }
@@ -246,7 +260,7 @@ func (d *decoder) file() {
 			d.doing = "a library of functions"
 			d.function()
 		case opFunctionPre:
-			d.fail("functions in the form of a release candidate of Redis 7.0 cannot be read")
+			d.foreign("functions in the form of a release candidate of Redis 7.0 cannot be read")
 		case opModuleAux:
 			d.doing = "a module's data"
 			d.module()
@@ -280,6 +294,9 @@ func (d *decoder) selectDB() {
 		return
 	}
 	d.db, d.keys = int(n), 0
+	if d.o.Trace != nil {
+		d.o.Trace(d.offset(), fmt.Sprintf("Selecting DB ID %d", n))
+	}
 }
 
 // aux reads an auxiliary field.
@@ -288,6 +305,9 @@ func (d *decoder) aux() {
 	val := string(d.str())
 	if !d.ok() {
 		return
+	}
+	if d.o.Trace != nil {
+		d.o.Trace(d.offset(), fmt.Sprintf("AUX FIELD %s = '%s'", name, val))
 	}
 	const most = 1000 // there are about ten
 	if len(d.info.Aux) < most {
