@@ -58,7 +58,7 @@ func multiCommands() []*Command {
 				Summary: "Begins a transaction: what follows is queued."},
 		},
 		{
-			Name: "exec", Arity: 1, Run: execute,
+			Name: "exec", Arity: 1, Run: execMulti,
 			Flags: NoScript | Loading | Stale | SkipSlowlog | AtOnce, ACL: acl.Transaction,
 			Doc: Doc{Group: "transactions", Since: "1.2.0", Complexity: "Depends on commands in the transaction",
 				Summary: "Runs what the transaction has queued."},
@@ -83,8 +83,8 @@ func multi(c *Ctx) error {
 	return nil
 }
 
-// execute replies what the commands reply, or an absent array if a watched key has changed.
-func execute(c *Ctx) error {
+// execMulti replies what the commands reply, or an absent array if a watched key has changed.
+func execMulti(c *Ctx) error {
 	cl := c.Client
 	if !cl.Has(ClientMulti) {
 		return ErrNoMulti
