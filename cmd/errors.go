@@ -185,6 +185,7 @@ const (
 	ErrDiscardNoMulti resp.Error = "ERR DISCARD without MULTI"
 	ErrWatchInMulti   resp.Error = "ERR WATCH inside MULTI is not allowed"
 	ErrExecAbort      resp.Error = "EXECABORT Transaction discarded because of previous errors."
+	ErrMonitorInside  resp.Error = "ERR MONITOR isn't allowed for DENY BLOCKING client"
 	ErrInMulti        resp.Error = "ERR Command not allowed inside a transaction"
 	ErrReplyLimit     resp.Error = "ERR reply exceeds max-reply-bytes"
 )

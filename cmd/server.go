@@ -122,10 +122,11 @@ type Server struct {
 	effects   effects
 	saving    saving
 
-	scratch scratch // of the commands on strings
-	streams streamScratch
-	replID  string // see replicationID
-	debug   debugSettings
+	gathered wordList
+	scratch  scratch // of the commands on strings
+	streams  streamScratch
+	replID   string // see replicationID
+	debug    debugSettings
 
 	pausedUntil int64 // Unix milliseconds; 0: no pause
 	pauseAll    bool
@@ -142,13 +143,9 @@ func NewServer(cfg *config.Config, ks *db.Keyspace) *Server {
 			s.Stats.ExpireLag.Record(lateMs)
 			s.went(d, key, "expired")
 		},
-		FieldsExpired: func(d *db.DB, key []byte, lateMs int64, gone bool) {
+		FieldsExpired: func(d *db.DB, key []byte, fields [][]byte, lateMs int64) {
 			s.Stats.ExpireLag.Record(lateMs)
-			s.touchedKey(d, key)
-			s.event(d, key, "hexpired")
-			if gone {
-				s.event(d, key, "del")
-			}
+			s.fieldsWent(d, key, fields)
 		},
 		Evicted: func(d *db.DB, key []byte) { s.went(d, key, "evicted") },
 	}
