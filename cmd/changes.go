@@ -39,8 +39,8 @@ func (c *Ctx) Gone(d *db.DB, key []byte) { c.Also(d, key, "del") }
 func (s *Server) went(d *db.DB, key []byte, event string) {
 	s.byItself(d, 2).Str("DEL").Arg(key)
 	s.ended()
-	s.touchedKey(d, key)
 	s.event(d, key, event)
+	s.touchedKey(d, key)
 }
 
 // touchedKey tells those who have an eye on a key that it is not what it was.
@@ -48,11 +48,17 @@ func (s *Server) touchedKey(d *db.DB, key []byte) {
 	if s.blocking.clients > 0 {
 		s.blocking.changed(d, s.KS.Hash(key), key)
 	}
+	if s.tracking.clients > 0 {
+		s.invalidate(key, true)
+	}
 }
 
 // event reports a keyspace event.
 func (s *Server) event(d *db.DB, key []byte, event string) {
 	if s.OnChange != nil {
 		s.OnChange(d, key, event)
+	}
+	if s.notify != 0 {
+		s.announce(d, key, event)
 	}
 }

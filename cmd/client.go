@@ -24,6 +24,11 @@ const (
 	ClientInternal                            // no connection behind it
 	ClientBlocked                             // waits for a key, see Ctx.Block
 	clientKilled                              // closed over its head: not listed, and gets no replies
+	ClientPubSub                              // listens to channels, patterns or shard channels
+	ClientTracking                            // is told of changes, see tracking.go
+	clientCaching                             // CLIENT CACHING was the command before
+	clientBroadcast                           // tracks by prefix
+	clientBroken                              // whom its messages are redirected to has gone
 )
 
 // Client is the session of one connection, as commands see it. It belongs to the
@@ -53,8 +58,11 @@ type Client struct {
 
 	SoftLimitSince int64 // when its output first was over the soft limit, Unix milliseconds; 0: it is not
 
-	Conn   Conn // what is behind the session
-	waiter *waiter
+	Conn    Conn // what is behind the session
+	waiter  *waiter
+	seating *seating // what it listens to
+	extent  extent   // what it is to be sent before Out
+	tracker *tracker // how it is told of changes; kept until it goes
 }
 
 // Conn is a client's connection, as far as commands look at it.
@@ -89,5 +97,6 @@ func (cl *Client) MemBytes() int {
 	if cl.waiter != nil {
 		n += cl.waiter.memBytes()
 	}
+	n += cl.seating.memBytes() + cl.tracker.memBytes()
 	return n
 }

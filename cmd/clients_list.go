@@ -25,7 +25,20 @@ const (
 )
 
 // kind is normal for whoever only sends commands, followers of MONITOR included.
-func (cl *Client) kind() clientKind { return normalKind }
+func (cl *Client) kind() clientKind {
+	if cl.Flags&ClientPubSub != 0 {
+		return pubsubKind
+	}
+	return normalKind
+}
+
+// OutputClass is whose limits hold for the client's output.
+func (cl *Client) OutputClass() int {
+	if cl.Flags&ClientPubSub != 0 {
+		return config.ClassPubSub
+	}
+	return config.ClassNormal
+}
 
 // clientFilter says which clients are meant; what is zero does not matter. Its slices
 // are borrowed arguments.
@@ -160,7 +173,10 @@ func (s *Server) appendClient(b []byte, cl *Client, running *Ctx) []byte {
 	num(" idle=", (now-cl.Active)/1000)
 	b = appendClientFlags(append(b, " flags="...), cl.Flags)
 	num(" db=", int64(cl.DB.ID))
-	str(" sub=0 psub=0 ssub=0 multi=-1", "")
+	num(" sub=", int64(cl.seats(channelTopic)))
+	num(" psub=", int64(cl.seats(patternTopic)))
+	num(" ssub=", int64(cl.seats(shardTopic)))
+	str(" multi=-1", "")
 	num(" qbuf=", int64(queued))
 	num(" qbuf-free=", int64(max(queueMem-queued, 0)))
 	num(" argv-mem=", int64(argBytes))
@@ -181,7 +197,8 @@ func (s *Server) appendClient(b []byte, cl *Client, running *Ctx) []byte {
 		str(" cmd=NULL", "")
 	}
 	str(" user=", cl.User)
-	num(" redir=-1 resp=", cl.protocol())
+	num(" redir=", cl.redirection())
+	num(" resp=", cl.protocol())
 	str(" lib-name=", cl.LibName)
 	str(" lib-ver=", cl.LibVer)
 	return b
@@ -194,7 +211,8 @@ func appendClientFlags(b []byte, f ClientFlags) []byte {
 		flag   ClientFlags
 		letter byte
 	}{
-		{ClientMonitor, 'O'}, {ClientPostponed | ClientBlocked, 'b'}, {ClientCloseSoon, 'c'}, {clientKilled, 'A'},
+		{ClientMonitor, 'O'}, {ClientPubSub, 'P'}, {ClientPostponed | ClientBlocked, 'b'},
+		{ClientTracking, 't'}, {clientBroken, 'R'}, {clientBroadcast, 'B'}, {ClientCloseSoon, 'c'}, {clientKilled, 'A'},
 		{ClientUnix, 'U'}, {ClientReadOnlyCmd, 'r'}, {ClientNoEvict, 'e'}, {ClientNoTouch, 'T'},
 	} {
 		if f&l.flag != 0 {

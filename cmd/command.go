@@ -52,6 +52,7 @@ const (
 	Sentinel
 	Protected
 	TouchesArbitraryKeys
+	InPubSub // allowed to a client in RESP2 that listens to channels
 )
 
 // Command is one command or subcommand. The declared part is constant; Stats change.
@@ -174,7 +175,7 @@ func families() [][]*Command {
 		listWriteCommands(), listMoveCommands(), streamCommands(), streamRangeCommands(),
 		streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands(),
 		zsetCommands(), zsetRangeCommands(), zsetPopCommands(), zsetAlgebraCommands(),
-		geoCommands(), sortCommands(),
+		geoCommands(), sortCommands(), pubsubCommands(),
 	}
 }
 

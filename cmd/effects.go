@@ -176,6 +176,9 @@ func (s *Server) call(c *Ctx) error {
 	e.open++
 	e.silent = false
 	err := cmd.Run(c)
+	if c.Client.Flags&ClientTracking != 0 && cmd.Flags&ReadOnly != 0 {
+		s.remember(c)
+	}
 	if s.Journal != nil {
 		if s.Dirty != dirty && !e.silent {
 			e.own = true

@@ -81,9 +81,9 @@ func (s *Server) Restart() { s.mono = s.Clock() }
 func (s *Server) Execute(cl *Client, r *Request) Outcome {
 	c := &s.ctx
 	c.Client, c.Cmd, c.Args, c.DB, c.Out, c.owned = cl, r.Cmd, r.Args, cl.DB, &cl.Out, r.Owned
+	err := s.gate(c)
 	mark := cl.Out.Mark()
-
-	if err := s.gate(c); err != nil {
+	if err != nil {
 		return s.refuse(c, mark, err)
 	}
 	s.KS.NoTouch = cl.Flags&ClientNoTouch != 0 && c.Cmd.Name != "touch"
@@ -99,8 +99,11 @@ func (s *Server) Execute(cl *Client, r *Request) Outcome {
 		return s.suspend(c)
 	}
 	s.record(cl, c.Cmd, c.Args, s.lap())
-	if cl.Flags&(ClientReplyOff|ClientReplySkip|ClientSkipNext) != 0 {
+	if cl.Flags&(ClientReplyOff|ClientReplySkip|ClientSkipNext|clientCaching) != 0 {
 		s.settle(cl, mark)
+	}
+	if len(s.aside.B)+s.tracking.own.n > 0 {
+		s.sendAside(cl)
 	}
 	if len(s.blocking.ready) > 0 {
 		s.serve()
@@ -113,6 +116,9 @@ func (s *Server) suspend(c *Ctx) Outcome {
 	cl := c.Client
 	cl.LastCmd = c.Cmd
 	cl.waiter.ns = s.lap()
+	if len(s.aside.B)+s.tracking.own.n > 0 {
+		s.sendAside(cl)
+	}
 	if len(s.blocking.ready) > 0 {
 		s.serve()
 	}
@@ -196,6 +202,9 @@ func (s *Server) settle(cl *Client, mark resp.Mark) {
 		cl.Out.Truncate(mark)
 		cl.Flags &^= ClientReplySkip
 	}
+	if cmd := s.ctx.Cmd; cl.Flags&clientCaching != 0 && (cmd == nil || cmd.Parent == nil || cmd.Parent.Name != "client") {
+		cl.Flags &^= clientCaching
+	}
 	if cl.Flags&ClientSkipNext != 0 {
 		cl.Flags = cl.Flags&^ClientSkipNext | ClientReplySkip
 	}
@@ -234,8 +243,14 @@ func (s *Server) gate(c *Ctx) error {
 	if cl.Flags&ClientMonitor != 0 && cmd.Flags&(Write|ReadOnly|MayReplicate) != 0 {
 		return ErrMonitorKeys
 	}
+	if s.tracking.clients > 0 {
+		s.limitTracking()
+	}
 	if s.Cfg.MaxMemory > 0 && cmd.Flags&DenyOOM != 0 && !s.makeRoom() {
 		return ErrOOM
+	}
+	if cl.Flags&ClientPubSub != 0 && cl.Out.Proto != 3 && cmd.Flags&InPubSub == 0 {
+		return errInPubSub(cmd)
 	}
 	if s.pausedUntil != 0 && s.postpones(cmd) {
 		return errPostpone

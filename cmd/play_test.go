@@ -193,6 +193,11 @@ func (h *harness) pass(ms int64) {
 func (h *harness) goOn() {
 	for {
 		h.Wake()
+		h.Broadcast()
+		for _, p := range h.clients {
+			h.Settle(p.cl)
+		}
+		h.Scatter(false)
 		switch {
 		case h.resume:
 			h.resume = false

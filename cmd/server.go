@@ -6,6 +6,7 @@ import (
 	"redust/config"
 	"redust/db"
 	"redust/metrics"
+	"redust/resp"
 )
 
 // Host is what commands need of the process around them. Every method is called on the
@@ -102,6 +103,12 @@ type Server struct {
 	monitors  []*Client
 	blocking  blocking
 	effects   effects
+	topics    topics
+	gathering gathering
+	aside     resp.Writer // pushes to the client whose command runs, for after its reply
+	tracking  tracking
+	notify    config.Events // keyspace events that are wanted
+	notice    []byte        // scratch of one
 
 	scratch scratch // of the commands on strings
 	streams streamScratch
@@ -125,11 +132,11 @@ func NewServer(cfg *config.Config, ks *db.Keyspace) *Server {
 		},
 		FieldsExpired: func(d *db.DB, key []byte, lateMs int64, gone bool) {
 			s.Stats.ExpireLag.Record(lateMs)
-			s.touchedKey(d, key)
 			s.event(d, key, "hexpired")
 			if gone {
 				s.event(d, key, "del")
 			}
+			s.touchedKey(d, key)
 		},
 		Evicted: func(d *db.DB, key []byte) { s.went(d, key, "evicted") },
 	}
@@ -155,6 +162,7 @@ func (s *Server) Configured() {
 		ZSetEntries: c.ZSetMaxListpackEntries, ZSetValue: c.ZSetMaxListpackValue,
 		ListSize: c.ListMaxListpackSize, StreamNodeBytes: c.StreamNodeMaxBytes, StreamNodeEntries: c.StreamNodeMaxEntries,
 	}
+	s.listenToKeys(c.NotifyEvents)
 	a := &s.KS.Access
 	a.LFU, a.LogFactor, a.DecayTime = c.MaxMemoryPolicy.LFU(), c.LFULogFactor, c.LFUDecayTime
 }
@@ -177,11 +185,14 @@ func (s *Server) Disconnect(cl *Client) {
 	if cl.Flags&ClientBlocked != 0 {
 		cl.waiter.leave()
 	}
+	s.topics.leaveAll(cl)
+	s.forgetTracker(cl)
+	s.Sent(cl)
 }
 
 // UsedMemory is the memory of the data set and of the buffers around it, bytes.
 func (s *Server) UsedMemory() int64 {
-	return s.KS.Bytes() + s.ClientsMemory + int64(s.SlowLog.Bytes()+s.blocking.bytes) + fixedBytes
+	return s.KS.Bytes() + s.ClientsMemory + int64(s.SlowLog.Bytes()+s.blocking.bytes+s.topics.bytes) + s.tracking.bytes() + fixedBytes
 }
 
 // NowUs is the time that Begin was told, Unix microseconds.

@@ -74,6 +74,8 @@ type Hooks struct {
 	// with gone, the key went with them.
 	FieldsExpired func(d *DB, key []byte, lateMs int64, gone bool)
 	Evicted       func(d *DB, key []byte) // after a key made room for others
+	Added         func(d *DB, key []byte) // after a key was put where none was
+	Missed        func(d *DB, key []byte) // after a look-up for reading found nothing
 }
 
 // Stats counts what happens to keys.
