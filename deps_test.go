@@ -40,6 +40,8 @@ func TestImports(t *testing.T) {
 		"scripts":         "resp internal",
 		"internal/assert": "",
 		"internal/dtoa":   "",
+		"internal/quote":  "",
+		"internal/disk":   "internal",
 		"benchmarks":      any,
 		"tests":           any,
 	}

@@ -23,6 +23,9 @@ const (
 	ClientReadOnlyCmd                         // READONLY, for a cluster that is not there
 	ClientInternal                            // no connection behind it
 	ClientBlocked                             // waits for a key, see Ctx.Block
+	ClientMulti                               // has said MULTI
+	ClientSpoilt                              // in MULTI: something was refused, EXEC will be
+	ClientDirty                               // a key that it watches has changed
 	clientKilled                              // closed over its head: not listed, and gets no replies
 	ClientPubSub                              // listens to channels, patterns or shard channels
 	ClientTracking                            // is told of changes, see tracking.go
@@ -63,6 +66,10 @@ type Client struct {
 	seating *seating // what it listens to
 	extent  extent   // what it is to be sent before Out
 	tracker *tracker // how it is told of changes; kept until it goes
+
+	tx         *transaction // what it has queued since MULTI
+	watches    *watch       // what it watches
+	watchCount int
 }
 
 // Conn is a client's connection, as far as commands look at it.
@@ -97,6 +104,5 @@ func (cl *Client) MemBytes() int {
 	if cl.waiter != nil {
 		n += cl.waiter.memBytes()
 	}
-	n += cl.seating.memBytes() + cl.tracker.memBytes()
-	return n
+	return n + cl.tx.memBytes() + cl.watchCount*sizeOfWatch + cl.seating.memBytes() + cl.tracker.memBytes()
 }

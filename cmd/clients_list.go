@@ -136,7 +136,7 @@ func (cl *Client) closeNow() {
 func (s *Server) Describe(cl *Client) string { return string(s.appendClient(nil, cl, nil)) }
 
 // appendClient appends a client's line. The fields and their order are those of Redis
-// 7.2. Sizes are bytes: qbuf is input that waits and qbuf-free the room behind it, rbs
+// 7.2, and watch of a later one. Sizes are bytes: qbuf is input that waits and qbuf-free the room behind it, rbs
 // the reply buffer and rbp what is in it, as is obl; omem is what the peer has not
 // taken, in one piece (oll) or none. While a command runs, running is it: its client is
 // shown with that command and the bytes of its arguments, as is one that waits.
@@ -176,11 +176,12 @@ func (s *Server) appendClient(b []byte, cl *Client, running *Ctx) []byte {
 	num(" sub=", int64(cl.seats(channelTopic)))
 	num(" psub=", int64(cl.seats(patternTopic)))
 	num(" ssub=", int64(cl.seats(shardTopic)))
-	str(" multi=-1", "")
+	num(" multi=", cl.queued())
+	num(" watch=", int64(cl.watchCount))
 	num(" qbuf=", int64(queued))
 	num(" qbuf-free=", int64(max(queueMem-queued, 0)))
 	num(" argv-mem=", int64(argBytes))
-	str(" multi-mem=0", "")
+	num(" multi-mem=", int64(cl.Queued()))
 	num(" rbs=", int64(cap(cl.Out.B)))
 	num(" rbp=", int64(len(cl.Out.B)))
 	num(" obl=", int64(len(cl.Out.B)))
@@ -211,8 +212,8 @@ func appendClientFlags(b []byte, f ClientFlags) []byte {
 		flag   ClientFlags
 		letter byte
 	}{
-		{ClientMonitor, 'O'}, {ClientPubSub, 'P'}, {ClientPostponed | ClientBlocked, 'b'},
-		{ClientTracking, 't'}, {clientBroken, 'R'}, {clientBroadcast, 'B'}, {ClientCloseSoon, 'c'}, {clientKilled, 'A'},
+		{ClientMonitor, 'O'}, {ClientPubSub, 'P'}, {ClientMulti, 'x'}, {ClientPostponed | ClientBlocked, 'b'},
+		{ClientTracking, 't'}, {clientBroken, 'R'}, {clientBroadcast, 'B'}, {ClientDirty, 'd'}, {ClientCloseSoon, 'c'}, {clientKilled, 'A'},
 		{ClientUnix, 'U'}, {ClientReadOnlyCmd, 'r'}, {ClientNoEvict, 'e'}, {ClientNoTouch, 'T'},
 	} {
 		if f&l.flag != 0 {

@@ -53,6 +53,7 @@ const (
 	Protected
 	TouchesArbitraryKeys
 	InPubSub // allowed to a client in RESP2 that listens to channels
+	AtOnce   // run inside of a transaction, not queued
 )
 
 // Command is one command or subcommand. The declared part is constant; Stats change.
@@ -175,7 +176,8 @@ func families() [][]*Command {
 		listWriteCommands(), listMoveCommands(), streamCommands(), streamRangeCommands(),
 		streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands(),
 		zsetCommands(), zsetRangeCommands(), zsetPopCommands(), zsetAlgebraCommands(),
-		geoCommands(), sortCommands(), pubsubCommands(),
+		geoCommands(), sortCommands(), multiCommands(), watchCommands(), dumpCommands(), migrateCommands(),
+		pubsubCommands(),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"redust/config"
 	"redust/db"
 	"redust/db/glob"
+	"redust/internal/quote"
 	"redust/resp"
 )
 
@@ -72,7 +73,7 @@ func configSet(c *Ctx) error {
 		pairs = append(pairs, config.Pair{Name: string(c.Arg(i)), Value: string(c.Arg(i + 1))})
 	}
 	limit := c.Cfg.MaxMemory
-	err := c.Cfg.Set(pairs, config.Origin{Local: c.Client.Local()}, func(changed []string) error {
+	err := c.Cfg.Set(pairs, config.Origin{Local: c.Client.Local(), Loading: c.Loading.On}, func(changed []string) error {
 		c.Configured()
 		return c.Host.Apply(changed)
 	})
@@ -103,7 +104,7 @@ func configRewrite(c *Ctx) error {
 		if c.Cfg.RequirePass != "" {
 			password = ">" + c.Cfg.RequirePass
 		}
-		users = []string{"user default on " + config.Quote(password) + " ~* &* +@all"}
+		users = []string{"user default on " + quote.Word(password) + " ~* &* +@all"}
 	}
 	if err := c.Cfg.RewriteFile(users); err != nil {
 		if err != config.ErrNoFile {

@@ -86,6 +86,9 @@ func (s *Server) Execute(cl *Client, r *Request) Outcome {
 	if err != nil {
 		return s.refuse(c, mark, err)
 	}
+	if cl.Flags&ClientMulti != 0 && c.Cmd.Flags&AtOnce == 0 {
+		return s.enqueue(cl, r, mark)
+	}
 	s.KS.NoTouch = cl.Flags&ClientNoTouch != 0 && c.Cmd.Name != "touch"
 	if err := s.call(c); err != nil {
 		cl.Out.Truncate(mark)
@@ -144,7 +147,7 @@ func (s *Server) refuse(c *Ctx, mark resp.Mark, err error) Outcome {
 	if c.Cmd != nil && c.Cmd.Run != nil { // not for a subcommand that there is not
 		c.Cmd.Stats.Rejected++
 	}
-	s.Fail(&cl.Out, err)
+	s.Fail(&cl.Out, s.spoil(c, err))
 	s.settle(cl, mark)
 	s.Restart()
 	return Done
@@ -202,7 +205,7 @@ func (s *Server) settle(cl *Client, mark resp.Mark) {
 		cl.Out.Truncate(mark)
 		cl.Flags &^= ClientReplySkip
 	}
-	if cmd := s.ctx.Cmd; cl.Flags&clientCaching != 0 && (cmd == nil || cmd.Parent == nil || cmd.Parent.Name != "client") {
+	if cmd := s.ctx.Cmd; cl.Flags&(clientCaching|ClientMulti) == clientCaching && (cmd == nil || cmd.Parent == nil || cmd.Parent.Name != "client") {
 		cl.Flags &^= clientCaching
 	}
 	if cl.Flags&ClientSkipNext != 0 {
@@ -240,19 +243,29 @@ func (s *Server) gate(c *Ctx) error {
 	if cl.Flags&ClientAuthed == 0 && cmd.Flags&NoAuth == 0 && s.Cfg.RequirePass != "" {
 		return ErrNoAuth
 	}
-	if cl.Flags&ClientMonitor != 0 && cmd.Flags&(Write|ReadOnly|MayReplicate) != 0 {
+	flags := cmd.Flags
+	if cl.Flags&ClientMulti != 0 {
+		if flags&(NoMulti|AtOnce) == NoMulti {
+			return ErrInMulti
+		}
+		flags = s.gateFlags(cl, cmd)
+	}
+	if cl.Flags&ClientMonitor != 0 && flags&(Write|ReadOnly|MayReplicate) != 0 {
 		return ErrMonitorKeys
 	}
 	if s.tracking.clients > 0 {
 		s.limitTracking()
 	}
-	if s.Cfg.MaxMemory > 0 && cmd.Flags&DenyOOM != 0 && !s.makeRoom() {
+	if s.Cfg.MaxMemory > 0 && flags&DenyOOM != 0 && !s.makeRoom() {
 		return ErrOOM
 	}
 	if cl.Flags&ClientPubSub != 0 && cl.Out.Proto != 3 && cmd.Flags&InPubSub == 0 {
 		return errInPubSub(cmd)
 	}
-	if s.pausedUntil != 0 && s.postpones(cmd) {
+	if s.Loading.On && cmd.Flags&Loading == 0 {
+		return ErrLoading
+	}
+	if s.pausedUntil != 0 && s.postpones(cmd, flags) {
 		return errPostpone
 	}
 	return nil

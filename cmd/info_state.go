@@ -40,7 +40,8 @@ func (s *Server) infoClients(r *report) {
 
 // infoPersistence reports what a server that keeps nothing on disk has to report.
 func (s *Server) infoPersistence(r *report) {
-	for _, n := range []string{"loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"} {
+	r.flag("loading", s.Loading.On)
+	for _, n := range []string{"async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"} {
 		r.int(n, 0)
 	}
 	r.ratio("current_fork_perc", 0, "")
@@ -52,8 +53,11 @@ func (s *Server) infoPersistence(r *report) {
 	r.str("rdb_last_bgsave_status", "ok")
 	r.int("rdb_last_bgsave_time_sec", -1)
 	r.int("rdb_current_bgsave_time_sec", -1)
-	for _, n := range []string{"rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded",
-		"aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"} {
+	r.int("rdb_saves", 0)
+	r.int("rdb_last_cow_size", 0)
+	r.int("rdb_last_load_keys_expired", s.Loading.KeysExpired)
+	r.int("rdb_last_load_keys_loaded", s.Loading.KeysLoaded)
+	for _, n := range []string{"aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"} {
 		r.int(n, 0)
 	}
 	r.int("aof_last_rewrite_time_sec", -1)
@@ -65,6 +69,7 @@ func (s *Server) infoPersistence(r *report) {
 	for _, n := range []string{"aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"} {
 		r.int(n, 0)
 	}
+	s.infoLoading(r)
 }
 
 // lastSaved is when the data set was last on disk, Unix seconds. Until there was a save
@@ -86,7 +91,7 @@ func (s *Server) infoStats(r *report) {
 		PubSubChannels: int64(s.topics.count(channelTopic)), PubSubPatterns: int64(s.topics.count(patternTopic)),
 		PubSubShardChannels: int64(s.topics.count(shardTopic)),
 		TrackingKeys:        int64(s.tracking.readers.keys()), TrackingItems: int64(s.tracking.readers.items),
-		TrackingPrefixes: int64(len(s.tracking.prefixes)),
+		TrackingPrefixes: int64(len(s.tracking.prefixes)), MigrateCachedSockets: int64(s.Host.CachedPeers()),
 	}))
 }
 

@@ -326,8 +326,8 @@ func (s *Server) post(cl *Client, m *message) {
 	}
 }
 
-// running tells whether the client's own command is being run.
-func (s *Server) running(cl *Client) bool { return s.effects.open > 0 && s.ctx.Client == cl }
+// running tells whether the client's own command is being run, or one inside of it.
+func (s *Server) running(cl *Client) bool { return s.effects.open > 0 && s.current == cl }
 
 // Gathered is what a client is to be sent before its Out, valid until Gone or the next
 // message; nil if there is nothing.

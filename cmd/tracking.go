@@ -219,6 +219,7 @@ func (c *Ctx) track(mode trackMode, redirect int64, prefixes []string) {
 	}
 	if cl.Flags&ClientTracking == 0 {
 		ts.clients++
+		c.eyes++
 	}
 	cl.Flags = cl.Flags&^(clientBroken|clientBroadcast) | ClientTracking
 	t := cl.tracker
@@ -245,6 +246,7 @@ func (s *Server) untrack(cl *Client) {
 	}
 	cl.Flags &^= ClientTracking | clientBroken | clientBroadcast | clientCaching
 	s.tracking.clients--
+	s.eyes--
 	t := cl.tracker
 	for _, p := range t.prefixes {
 		s.tracking.part(cl, p)
@@ -386,10 +388,10 @@ func clientTrackingInfo(c *Ctx) error {
 	return nil
 }
 
-// remember notes the keys of the command that has just been run as read by its client, which
-// tracks.
+// remember notes the keys of the command that has just been run as read by the client that
+// tracks, be it inside of another command.
 func (s *Server) remember(c *Ctx) {
-	cl, ts := c.Client, &s.tracking
+	cl, ts := s.current, &s.tracking
 	t := cl.tracker
 	given := cl.Flags&clientCaching != 0
 	if t.mode&trackBroadcast != 0 || t.mode&trackOptIn != 0 && !given || t.mode&trackOptOut != 0 && given ||
@@ -438,7 +440,7 @@ func (s *Server) invalidate(key []byte, changed bool) {
 		if m.raw == nil {
 			m.raw = s.rawKey(key)
 		}
-		s.tell(cl, &m)
+		s.inform(cl, &m)
 	}
 }
 
@@ -454,8 +456,8 @@ func (s *Server) rawKey(key []byte) []byte {
 	return w.B
 }
 
-// tell sends a message about keys to a client that tracks, or to whom it is redirected.
-func (s *Server) tell(cl *Client, m *message) {
+// inform sends a message about keys to a client that tracks, or to whom it is redirected.
+func (s *Server) inform(cl *Client, m *message) {
 	to := cl
 	if id := cl.tracker.redirect; id != 0 {
 		if to = s.Host.Client(id); to == nil {
@@ -480,17 +482,17 @@ func (c *Ctx) invalidateAll() {
 		case c.running(cl):
 			c.tracking.own.all()
 		default:
-			c.tellAll(cl)
+			c.informAll(cl)
 		}
 		return true
 	})
 	c.tracking.readers.clear()
 }
 
-func (s *Server) tellAll(cl *Client) {
+func (s *Server) informAll(cl *Client) {
 	null := resp.Writer{Proto: cl.Out.Proto}
 	null.Null()
-	s.tell(cl, &message{head: "invalidate", raw: null.B})
+	s.inform(cl, &message{head: "invalidate", raw: null.B})
 }
 
 func (o *ownKeys) add(key []byte) {
@@ -512,10 +514,10 @@ func (s *Server) invalidateOwn(cl *Client) {
 		for rest := b; len(rest) > 0; {
 			n, k := binary.Uvarint(rest)
 			if rest = rest[k:]; n == 0 {
-				s.tellAll(cl)
+				s.informAll(cl)
 				continue
 			}
-			s.tell(cl, &message{head: "invalidate", raw: s.rawKey(rest[:n-1])})
+			s.inform(cl, &message{head: "invalidate", raw: s.rawKey(rest[:n-1])})
 			rest = rest[n-1:]
 		}
 	}
@@ -530,7 +532,7 @@ func (s *Server) rememberChange(key []byte) {
 	ts := &s.tracking
 	var by *Client
 	if s.effects.open > 0 {
-		by = s.ctx.Client
+		by = s.current
 	}
 	for _, n := range ts.lengths {
 		if n > len(key) {
@@ -588,7 +590,7 @@ func (p *prefix) broadcast(s *Server) {
 				m = &message{head: "invalidate", raw: rawKeys(others)}
 			}
 		}
-		s.tell(cl, m)
+		s.inform(cl, m)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"redust/internal/quote"
 )
 
 // Start is what a configuration says to main alone: things that are done once, and
@@ -166,7 +168,7 @@ func (l *loader) read(text string) error {
 			continue
 		}
 		at := Line{i + 1, line}
-		words, ok := SplitArgs(line)
+		words, ok := quote.Split(line)
 		if !ok {
 			return at.Fatal("Unbalanced quotes in configuration line")
 		}
@@ -298,7 +300,7 @@ func optionText(args []string) (text string, stdin bool) {
 			}
 			b.WriteString(a[2:])
 			b.WriteByte(' ')
-			words, _ := SplitArgs(a)
+			words, _ := quote.Split(a)
 			if complete = len(words) != 1; complete {
 				continue
 			}
@@ -311,7 +313,7 @@ func optionText(args []string) (text string, stdin bool) {
 				complete = true
 			}
 		default:
-			b.WriteString(Quote(a))
+			b.WriteString(quote.Word(a))
 			b.WriteByte(' ')
 			complete = true
 		}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"redust/internal/quote"
 )
 
 // saveValue is a list of snapshot rules. In a file each line adds its rules; the loader
@@ -89,7 +91,7 @@ func (v bindValue) lines() []string {
 	}
 	out := make([]string, len(*v.p))
 	for i, a := range *v.p {
-		out[i] = quoteIfNeeded(a)
+		out[i] = quote.IfNeeded(a)
 	}
 	return []string{strings.Join(out, " ")}
 }
@@ -163,7 +165,7 @@ func (v eventsValue) set(args []string, _ bool) error {
 }
 
 func (v eventsValue) String() string   { return v.p.String() }
-func (v eventsValue) lines() []string  { return []string{Quote(v.p.Letters())} }
+func (v eventsValue) lines() []string  { return []string{quote.Word(v.p.Letters())} }
 func (v eventsValue) snapshot() func() { return remember(v.p) }
 
 // percentilesValue is a list of percentages, fractions allowed.
@@ -238,7 +240,7 @@ func (v masterValue) lines() []string {
 	if *v.host == "" {
 		return nil
 	}
-	return []string{quoteIfNeeded(*v.host) + " " + strconv.Itoa(*v.port)}
+	return []string{quote.IfNeeded(*v.host) + " " + strconv.Itoa(*v.port)}
 }
 
 func (v masterValue) snapshot() func() {
@@ -336,7 +338,7 @@ func (v dirValue) set(args []string, _ bool) error {
 }
 
 func (v dirValue) String() string   { return *v.p }
-func (v dirValue) lines() []string  { return []string{Quote(*v.p)} }
+func (v dirValue) lines() []string  { return []string{quote.Word(*v.p)} }
 func (v dirValue) snapshot() func() { return remember(v.p) }
 
 // cause reduces an error of the operating system to its bare text, with the capital

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"redust/internal/quote"
 )
 
 // generated precedes the lines that CONFIG REWRITE added. Redis writes and looks for
@@ -87,7 +89,7 @@ func (w *rewriter) scan(c, said *Config) {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		words, ok := SplitArgs(line)
+		words, ok := quote.Split(line)
 		if !ok {
 			w.lines[i] = "# ??? " + line // damaged since it was loaded; it must not stop the next start
 			continue

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"redust/internal/quote"
 )
 
 // glob stands in for the server's matcher.
@@ -23,7 +25,7 @@ func TestTable(t *testing.T) {
 			if d.name == "save" && i == 0 {
 				c.Save = nil
 			}
-			words, ok := SplitArgs(l)
+			words, ok := quote.Split(l)
 			if !ok {
 				t.Errorf("%s: cannot split its own line %q", d.name, l)
 			}

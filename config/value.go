@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"redust/internal/quote"
 )
 
 // integer is any type a whole number is kept in.
@@ -284,7 +286,7 @@ func (v stringValue) set(args []string, _ bool) error {
 
 func (v stringValue) String() string   { return *v.p }
 func (v stringValue) snapshot() func() { return remember(v.p) }
-func (v stringValue) lines() []string  { return []string{Quote(*v.p)} }
+func (v stringValue) lines() []string  { return []string{quote.Word(*v.p)} }
 
 // optionalString is absent when empty: then no line says it.
 type optionalString struct{ stringValue }

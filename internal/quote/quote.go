@@ -1,13 +1,14 @@
-package config
+// Package quote reads and writes lines of words with quotes, as Redis has them in its
+// configuration file, in inline requests and in the manifest of the append only file.
+package quote
 
 import "strings"
 
-// SplitArgs cuts a line into words the way Redis reads its configuration file and the
-// inline protocol. Words are parted by white space. A word may hold a part in double
-// quotes, where \n \r \t \b \a \xHH are escapes and any other escaped byte is itself, or
-// in single quotes, where only \' is one. What follows a closing quote must be space.
-// ok is false if that is not so or a quote stays open.
-func SplitArgs(line string) (words []string, ok bool) {
+// Split cuts a line into words. They are parted by white space. A word may hold a part
+// in double quotes, where \n \r \t \b \a \xHH are escapes and any other escaped byte is
+// itself, or in single quotes, where only \' is one. What follows a closing quote must be
+// space. ok is false if that is not so or a quote stays open.
+func Split(line string) (words []string, ok bool) {
 	for i := 0; ; {
 		for i < len(line) && isSpace(line[i]) {
 			i++
@@ -78,9 +79,9 @@ func quoted(b *strings.Builder, s string, q byte) (n int, ok bool) {
 	return n, false
 }
 
-// Quote returns s in double quotes, such that SplitArgs reads it back as one word equal
+// Word returns s in double quotes, such that Split reads it back as one word equal
 // to s, whatever bytes it holds.
-func Quote(s string) string {
+func Word(s string) string {
 	const digits = "0123456789abcdef"
 	b := make([]byte, 0, len(s)+2)
 	b = append(b, '"')
@@ -99,11 +100,11 @@ func Quote(s string) string {
 	return string(append(b, '"'))
 }
 
-// quoteIfNeeded leaves plain words bare, as a person would write them.
-func quoteIfNeeded(s string) string {
+// IfNeeded leaves plain words bare, as a person would write them.
+func IfNeeded(s string) string {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '\'' || c == '\\' {
-			return Quote(s)
+			return Word(s)
 		}
 	}
 	if s == "" {
