@@ -74,6 +74,8 @@ type Hooks struct {
 	// those named, or all, and the key with them, if none is.
 	FieldsExpired func(d *DB, key []byte, fields [][]byte, lateMs int64)
 	Evicted       func(d *DB, key []byte) // after a key made room for others
+	Added         func(d *DB, key []byte) // after a key was put where none was
+	Missed        func(d *DB, key []byte) // after a look-up for reading found nothing
 }
 
 // Stats counts what happens to keys.
