@@ -54,6 +54,7 @@ const (
 	TouchesArbitraryKeys
 	InPubSub // allowed to a client in RESP2 that listens to channels
 	AtOnce   // run inside of a transaction, not queued
+	Lua      // runs scripts
 )
 
 // Command is one command or subcommand. The declared part is constant; Stats change.
@@ -177,7 +178,7 @@ func families() [][]*Command {
 		streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands(),
 		zsetCommands(), zsetRangeCommands(), zsetPopCommands(), zsetAlgebraCommands(),
 		geoCommands(), sortCommands(), multiCommands(), watchCommands(), dumpCommands(), migrateCommands(),
-		pubsubCommands(),
+		pubsubCommands(), evalCommands(),
 	}
 }
 
