@@ -244,12 +244,13 @@ func (d *DB) Touch(hashes []uint64) uint64 { return d.t.Touch(hashes) }
 
 // View is a database at one moment, for any one goroutine to read.
 type View struct {
-	view  *table.View
-	table *table.Table // the one it is of, wherever that is now
+	view   *table.View
+	table  *table.Table // the one it is of, wherever that is now
+	access Access       // the clock of accesses as it stood
 }
 
 // View returns the database as it stands now; see table.View. Release gives it back.
-func (d *DB) View() *View { return &View{view: d.t.View(), table: d.t} }
+func (d *DB) View() *View { return &View{view: d.t.View(), table: d.t, access: d.k.Access} }
 
 // Len is the number of keys in the view, those past their deadline included.
 func (v *View) Len() int { return v.view.Len() }

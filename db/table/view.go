@@ -6,6 +6,8 @@ type View struct {
 	top   []*dir
 	shift uint8
 	count int
+	timed int // entries with a deadline
+	inner int // entries whose object has deadlines inside
 	token uint64
 }
 
@@ -13,7 +15,7 @@ type View struct {
 // has one writer, and from here on that writer clones what the view can see before it
 // changes it. The view must be given back with Release, by the table's owner.
 func (t *Table) View() *View {
-	return &View{top: append([]*dir(nil), t.top...), shift: t.shift, count: t.count, token: t.Clock().Freeze()}
+	return &View{top: append([]*dir(nil), t.top...), shift: t.shift, count: t.count, timed: t.timed, inner: t.inner, token: t.Clock().Freeze()}
 }
 
 // Release ends a view; nobody may read it afterwards.
@@ -24,6 +26,12 @@ func (t *Table) Viewed() bool { return t.Clock().Viewed() }
 
 // Len is the number of entries in the view.
 func (v *View) Len() int { return v.count }
+
+// Timed is the number of entries in the view that have a deadline.
+func (v *View) Timed() int { return v.timed }
+
+// Inner is the number of entries in the view whose object has deadlines inside.
+func (v *View) Inner() int { return v.inner }
 
 // Each calls yield for every entry in hash order until it returns false.
 func (v *View) Each(yield func(Ref) bool) { each(v.top, yield) }

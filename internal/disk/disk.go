@@ -49,7 +49,8 @@ type File interface {
 	Stat() (fs.FileInfo, error)
 	Truncate(size int64) error
 	Sync() error // returns when the bytes are on the disk
-	// Flush makes the system begin to put a range of bytes on the disk, and does not wait. It
+	// Flush makes the system begin to put a range of bytes on the disk, and waits until as many
+	// in front of them are there, so that whoever writes does not run away from the disk. It
 	// promises nothing: it only shortens the Sync that follows.
 	Flush(from, n int64) error
 }
@@ -119,7 +120,11 @@ func (OS) SyncDir(name string) error {
 
 // Flush implements File.
 func (f file) Flush(from, n int64) error {
+	const wait = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE | unix.SYNC_FILE_RANGE_WAIT_AFTER
 	err := unix.SyncFileRange(int(f.Fd()), from, n, unix.SYNC_FILE_RANGE_WRITE)
+	if err == nil && from > 0 {
+		err = unix.SyncFileRange(int(f.Fd()), max(from-n, 0), min(from, n), wait)
+	}
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ESPIPE) || errors.Is(err, unix.EINVAL) {
 		return nil
 	}
