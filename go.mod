@@ -8,7 +8,9 @@ require (
 	github.com/panjf2000/gnet/v2 v2.9.8
 	github.com/rs/zerolog v1.35.1
 	github.com/schollz/progressbar/v3 v3.19.1
+	github.com/tinylib/msgp v1.2.5
 	github.com/wcharczuk/go-chart/v2 v2.1.2
+	github.com/yuin/gopher-lua v1.1.1
 	golang.org/x/sys v0.46.0
 	golang.org/x/term v0.44.0
 )
@@ -19,6 +21,7 @@ require (
 	github.com/mattn/go-isatty v0.0.22 // indirect
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
 	github.com/panjf2000/ants/v2 v2.12.1 // indirect
+	github.com/philhofer/fwd v1.1.3-0.20240916144458-20a13a1f6b7c // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/fastrand v1.1.0 // indirect

@@ -10,7 +10,9 @@
 //	file limit      may lower maxclients
 //	keyspace, commands, loop
 //	listen          a busy port ends the process with status 1
-//	pid file, "Ready", init system, parent: only now do others count on us
+//	pid file
+//	data set        clients hear LOADING meanwhile; see boot.go
+//	"Ready", init system, parent: only now do others count on us
 //	wait            until a signal or SHUTDOWN; then all of that backwards
 //
 // Programs that start a Redis server look for its lines in the log and for its exit
@@ -44,7 +46,15 @@ const version = "0.1.0"
 // commit is set by the linker, see Makefile; empty: what the compiler noted counts.
 var commit string
 
-func main() { os.Exit(run()) }
+// fatalLoad is the last line of a server that cannot load its data.
+const fatalLoad = "Fatal error loading the DB, check server logs. Exiting."
+
+func main() {
+	if tool, args := toolFor(os.Args); tool != nil {
+		os.Exit(tool(args, os.Stdout, os.Stderr))
+	}
+	os.Exit(run())
+}
 
 // run is the life of the process; it returns the exit status.
 func run() int {
@@ -161,6 +171,13 @@ func (p *process) serve(table *cmd.Server, daemon bool) int {
 		return p.fail("Configured to not listen anywhere, exiting.")
 	}
 	loop.WarnBacklog(cfg, p.log)
+	data, err := p.findData()
+	if err != nil {
+		return p.fail(err.Error(), fatalLoad)
+	}
+	if data != nil {
+		table.BeginLoad(data.bytes)
+	}
 	if err := srv.Start(); err != nil {
 		return p.fail(strings.Split(err.Error(), "\n")...)
 	}
@@ -172,6 +189,16 @@ func (p *process) serve(table *cmd.Server, daemon bool) int {
 	}
 	srv.HandleSignals()
 	p.log.Notice("Server initialized")
+	if data != nil {
+		b := boot{p: p, table: table, srv: srv}
+		switch err := b.load(data); {
+		case err == errStopped:
+			return p.end(srv, pid)
+		case err != nil:
+			pid.Remove()
+			return p.fail(fatalLoad)
+		}
+	}
 	if cfg.Port != 0 && len(cfg.Bind) > 0 {
 		p.log.Notice("Ready to accept connections tcp")
 	}
@@ -181,6 +208,11 @@ func (p *process) serve(table *cmd.Server, daemon bool) int {
 	p.parent.Ready()
 	p.supervisor.Ready(p.log)
 
+	return p.end(srv, pid)
+}
+
+// end waits for the end of the server, and returns the exit status.
+func (p *process) end(srv *loop.Server, pid *loop.PidFile) int {
 	code := srv.Wait()
 	p.supervisor.Stopping(p.log)
 	if pid.Remove() {
@@ -259,6 +291,7 @@ func answer(asked string) int {
 const usage = `Usage: redust [file | -] [--directive value ...] [-]
        redust -v | --version
        redust -h | --help
+       redust check-rdb FILE
 
 The file is a redis.conf. A dash reads further lines from the standard input. Any
 directive may stand on the command line with two dashes before it, and wins there.

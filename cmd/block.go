@@ -218,7 +218,7 @@ func (s *Server) serveQueue(q *queue) (paused bool) {
 			return paused
 		case w.cl.leaving(): // it waits until it is gone, lest what it said behind be run
 		case !fits && !w.orGone:
-		case s.pausedUntil != 0 && s.postpones(w.cmd):
+		case s.pausedUntil != 0 && s.postpones(w.cmd, w.cmd.Flags):
 			paused = true
 		case paused && s.pausedUntil == 0:
 			return true // the pause has just ended: once more, from the first on

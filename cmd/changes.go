@@ -31,6 +31,13 @@ func (c *Ctx) ChangedAside(d *db.DB, key []byte, event string, n int) {
 // deadline is "set" and "expire". It does not count as another change.
 func (c *Ctx) Also(d *db.DB, key []byte, event string) { c.event(d, key, event) }
 
+// Touched reports a change that left all as it was, yet counts as one for those who have an
+// eye on the key: LTRIM of nothing.
+func (c *Ctx) Touched(d *db.DB, key []byte, event string) {
+	c.touchedKey(d, key)
+	c.event(d, key, event)
+}
+
 // Gone reports that a change, which Changed has reported, left a collection empty, so that
 // its key is no more.
 func (c *Ctx) Gone(d *db.DB, key []byte) { c.Also(d, key, "del") }
@@ -39,14 +46,36 @@ func (c *Ctx) Gone(d *db.DB, key []byte) { c.Also(d, key, "del") }
 func (s *Server) went(d *db.DB, key []byte, event string) {
 	s.byItself(d, 2).Str("DEL").Arg(key)
 	s.ended()
-	s.touchedKey(d, key)
+	if s.eyes > 0 {
+		s.tell(d, key, event == "expired")
+	}
 	s.event(d, key, event)
+}
+
+// woken has those looked after who wait for a key of which only they care what changed: a
+// group of a stream is gone.
+func (c *Ctx) woken(d *db.DB, key []byte) {
+	if c.blocking.clients > 0 {
+		c.blocking.changed(d, c.KS.Hash(key), key)
+	}
 }
 
 // touchedKey tells those who have an eye on a key that it is not what it was.
 func (s *Server) touchedKey(d *db.DB, key []byte) {
+	if s.eyes > 0 {
+		s.tell(d, key, false)
+	}
+}
+
+// tell is touchedKey where somebody has an eye on some key; expired says that the key is gone
+// because its deadline has passed.
+func (s *Server) tell(d *db.DB, key []byte, expired bool) {
+	hash := s.KS.Hash(key)
 	if s.blocking.clients > 0 {
-		s.blocking.changed(d, s.KS.Hash(key), key)
+		s.blocking.changed(d, hash, key)
+	}
+	if s.watching.clients > 0 {
+		s.watchedChanged(d, hash, key, expired)
 	}
 }
 

@@ -23,6 +23,9 @@ const (
 	ClientReadOnlyCmd                         // READONLY, for a cluster that is not there
 	ClientInternal                            // no connection behind it
 	ClientBlocked                             // waits for a key, see Ctx.Block
+	ClientMulti                               // has said MULTI
+	ClientSpoilt                              // in MULTI: something was refused, EXEC will be
+	ClientDirty                               // a key that it watches has changed
 	clientKilled                              // closed over its head: not listed, and gets no replies
 )
 
@@ -55,6 +58,10 @@ type Client struct {
 
 	Conn   Conn // what is behind the session
 	waiter *waiter
+
+	tx         *transaction // what it has queued since MULTI
+	watches    *watch       // what it watches
+	watchCount int
 }
 
 // Conn is a client's connection, as far as commands look at it.
@@ -89,5 +96,5 @@ func (cl *Client) MemBytes() int {
 	if cl.waiter != nil {
 		n += cl.waiter.memBytes()
 	}
-	return n
+	return n + cl.tx.memBytes() + cl.watchCount*sizeOfWatch
 }

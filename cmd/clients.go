@@ -299,7 +299,7 @@ func clientUnblock(c *Ctx) error {
 		return err
 	}
 	cl := c.Host.Client(id)
-	if cl == nil || !cl.Has(ClientBlocked) {
+	if cl == nil || !cl.Has(ClientBlocked) || cl.waiter.job != nil { // work can't be called back
 		c.Out.Int(0)
 		return nil
 	}

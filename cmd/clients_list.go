@@ -123,7 +123,7 @@ func (cl *Client) closeNow() {
 func (s *Server) Describe(cl *Client) string { return string(s.appendClient(nil, cl, nil)) }
 
 // appendClient appends a client's line. The fields and their order are those of Redis
-// 7.2. Sizes are bytes: qbuf is input that waits and qbuf-free the room behind it, rbs
+// 7.2, and watch of a later one. Sizes are bytes: qbuf is input that waits and qbuf-free the room behind it, rbs
 // the reply buffer and rbp what is in it, as is obl; omem is what the peer has not
 // taken, in one piece (oll) or none. While a command runs, running is it: its client is
 // shown with that command and the bytes of its arguments, as is one that waits.
@@ -160,11 +160,13 @@ func (s *Server) appendClient(b []byte, cl *Client, running *Ctx) []byte {
 	num(" idle=", (now-cl.Active)/1000)
 	b = appendClientFlags(append(b, " flags="...), cl.Flags)
 	num(" db=", int64(cl.DB.ID))
-	str(" sub=0 psub=0 ssub=0 multi=-1", "")
+	str(" sub=0 psub=0 ssub=0", "")
+	num(" multi=", cl.queued())
+	num(" watch=", int64(cl.watchCount))
 	num(" qbuf=", int64(queued))
 	num(" qbuf-free=", int64(max(queueMem-queued, 0)))
 	num(" argv-mem=", int64(argBytes))
-	str(" multi-mem=0", "")
+	num(" multi-mem=", int64(cl.Queued()))
 	num(" rbs=", int64(cap(cl.Out.B)))
 	num(" rbp=", int64(len(cl.Out.B)))
 	num(" obl=", int64(len(cl.Out.B)))
@@ -194,7 +196,7 @@ func appendClientFlags(b []byte, f ClientFlags) []byte {
 		flag   ClientFlags
 		letter byte
 	}{
-		{ClientMonitor, 'O'}, {ClientPostponed | ClientBlocked, 'b'}, {ClientCloseSoon, 'c'}, {clientKilled, 'A'},
+		{ClientMonitor, 'O'}, {ClientMulti, 'x'}, {ClientPostponed | ClientBlocked, 'b'}, {ClientDirty, 'd'}, {ClientCloseSoon, 'c'}, {clientKilled, 'A'},
 		{ClientUnix, 'U'}, {ClientReadOnlyCmd, 'r'}, {ClientNoEvict, 'e'}, {ClientNoTouch, 'T'},
 	} {
 		if f&l.flag != 0 {

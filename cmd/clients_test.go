@@ -33,7 +33,8 @@ func (h *harness) dialFake() (*played, *fakeConn) {
 // say runs a command whose words hold no blanks.
 func (p *played) say(line string) string { return p.do(strings.Fields(line)...) }
 
-// TestDescribe compares a line with one that Redis 7.2 would send, field by field.
+// TestDescribe compares a line with one that Redis 7.2 would send, field by field, and
+// watch, which came later.
 func TestDescribe(t *testing.T) {
 	h := newHarness(borrowed)
 	p, conn := h.dialFake()
@@ -48,7 +49,7 @@ func TestDescribe(t *testing.T) {
 	h.pass(1999)
 	*conn = fakeConn{waiting: 10, memory: 100, unsent: 7}
 	p.cl.Out.B = append(make([]byte, 0, 64), "+OK\r\n"...)
-	want := "id=1 addr=127.0.0.1:40001 laddr=127.0.0.1:6379 fd=9 name=bob age=4 idle=1 flags=N db=3 sub=0 psub=0 ssub=0 multi=-1" +
+	want := "id=1 addr=127.0.0.1:40001 laddr=127.0.0.1:6379 fd=9 name=bob age=4 idle=1 flags=N db=3 sub=0 psub=0 ssub=0 multi=-1 watch=0" +
 		" qbuf=10 qbuf-free=90 argv-mem=0 multi-mem=0 rbs=64 rbp=5 obl=5 oll=1 omem=7 tot-mem=1209 events=rw cmd=ping" +
 		" user=default redir=-1 resp=3 lib-name=redis-py lib-ver=1.2"
 	if got := h.Describe(p.cl); got != want {

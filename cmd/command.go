@@ -52,6 +52,7 @@ const (
 	Sentinel
 	Protected
 	TouchesArbitraryKeys
+	AtOnce // run inside of a transaction, not queued
 )
 
 // Command is one command or subcommand. The declared part is constant; Stats change.
@@ -174,7 +175,7 @@ func families() [][]*Command {
 		listWriteCommands(), listMoveCommands(), streamCommands(), streamRangeCommands(),
 		streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands(),
 		zsetCommands(), zsetRangeCommands(), zsetPopCommands(), zsetAlgebraCommands(),
-		geoCommands(), sortCommands(),
+		geoCommands(), sortCommands(), multiCommands(), watchCommands(), dumpCommands(), migrateCommands(),
 	}
 }
 

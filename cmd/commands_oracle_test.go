@@ -87,6 +87,8 @@ func changedInfo() map[string]string {
 		"brpoplpush flags":              waits,
 		"bzpopmin flags":                waits,
 		"bzpopmax flags":                waits,
+		"multi flags":                   "said of them later, and no news: they never were queued",
+		"watch flags":                   "as multi",
 		"zrank arity":                   "7.2 added WITHSCORE",
 		"zrevrank arity":                "as zrank",
 		"command|getkeys arity":         "7.2 takes commands without arguments",

@@ -73,7 +73,7 @@ func configSet(c *Ctx) error {
 		pairs = append(pairs, config.Pair{Name: string(c.Arg(i)), Value: string(c.Arg(i + 1))})
 	}
 	limit := c.Cfg.MaxMemory
-	err := c.Cfg.Set(pairs, config.Origin{Local: c.Client.Local()}, func(changed []string) error {
+	err := c.Cfg.Set(pairs, config.Origin{Local: c.Client.Local(), Loading: c.Loading.On}, func(changed []string) error {
 		c.Configured()
 		return c.Host.Apply(changed)
 	})

@@ -31,13 +31,13 @@ func connectionCommands() []*Command {
 		},
 		{
 			Name: "reset", Arity: 1, Run: reset,
-			Flags: NoScript | Loading | Stale | Fast | NoAuth | AllowBusy, ACL: acl.Connection,
+			Flags: NoScript | Loading | Stale | Fast | NoAuth | AllowBusy | AtOnce, ACL: acl.Connection,
 			Doc: Doc{Group: "connection", Since: "6.2.0", Complexity: "O(1)",
 				Summary: "Sets the connection back to what it was when it opened."},
 		},
 		{
 			Name: "quit", Arity: -1, Run: quit,
-			Flags: AllowBusy | NoScript | Loading | Stale | Fast | NoAuth, ACL: acl.Connection,
+			Flags: AllowBusy | NoScript | Loading | Stale | Fast | NoAuth | AtOnce, ACL: acl.Connection,
 			Doc: Doc{Group: "connection", Since: "1.0.0", Complexity: "O(1)",
 				Summary:    "Answers, then closes the connection.",
 				Deprecated: "7.2.0", ReplacedBy: "just closing the connection"},
@@ -87,6 +87,7 @@ func reset(c *Ctx) error {
 	if cl.Has(ClientMonitor) {
 		c.unmonitor(cl)
 	}
+	c.endMulti(cl)
 	cl.Flags &^= ClientReadOnlyCmd | ClientReplyOff | ClientReplySkip | ClientSkipNext | ClientNoTouch | ClientNoEvict | ClientAuthed
 	cl.Flags |= c.initialFlags()
 	cl.User, cl.Name, cl.DB, cl.Out.Proto = defaultUser, "", c.KS.DB(0), 2

@@ -23,6 +23,7 @@ type Ctx struct {
 	NoBlock bool
 
 	owned bool // Args are buffers of their own, not parts of a query buffer
+	job   any  // see Awaited
 	opts  Opts
 }
 

@@ -86,6 +86,9 @@ func (s *Server) Execute(cl *Client, r *Request) Outcome {
 	if err := s.gate(c); err != nil {
 		return s.refuse(c, mark, err)
 	}
+	if cl.Flags&ClientMulti != 0 && c.Cmd.Flags&AtOnce == 0 {
+		return s.enqueue(cl, r, mark)
+	}
 	s.KS.NoTouch = cl.Flags&ClientNoTouch != 0 && c.Cmd.Name != "touch"
 	if err := s.call(c); err != nil {
 		cl.Out.Truncate(mark)
@@ -138,7 +141,7 @@ func (s *Server) refuse(c *Ctx, mark resp.Mark, err error) Outcome {
 	if c.Cmd != nil && c.Cmd.Run != nil { // not for a subcommand that there is not
 		c.Cmd.Stats.Rejected++
 	}
-	s.Fail(&cl.Out, err)
+	s.Fail(&cl.Out, s.spoil(c, err))
 	s.settle(cl, mark)
 	s.Restart()
 	return Done
@@ -231,13 +234,23 @@ func (s *Server) gate(c *Ctx) error {
 	if cl.Flags&ClientAuthed == 0 && cmd.Flags&NoAuth == 0 && s.Cfg.RequirePass != "" {
 		return ErrNoAuth
 	}
-	if cl.Flags&ClientMonitor != 0 && cmd.Flags&(Write|ReadOnly|MayReplicate) != 0 {
+	flags := cmd.Flags
+	if cl.Flags&ClientMulti != 0 {
+		if flags&(NoMulti|AtOnce) == NoMulti {
+			return ErrInMulti
+		}
+		flags = s.gateFlags(cl, cmd)
+	}
+	if cl.Flags&ClientMonitor != 0 && flags&(Write|ReadOnly|MayReplicate) != 0 {
 		return ErrMonitorKeys
 	}
-	if s.Cfg.MaxMemory > 0 && cmd.Flags&DenyOOM != 0 && !s.makeRoom() {
+	if s.Cfg.MaxMemory > 0 && flags&DenyOOM != 0 && !s.makeRoom() {
 		return ErrOOM
 	}
-	if s.pausedUntil != 0 && s.postpones(cmd) {
+	if s.Loading.On && cmd.Flags&Loading == 0 {
+		return ErrLoading
+	}
+	if s.pausedUntil != 0 && s.postpones(cmd, flags) {
 		return errPostpone
 	}
 	return nil

@@ -84,7 +84,7 @@ func setDeadline(c *Ctx, base, unit int64) error {
 	case !it.OK() || !cond.allow(it.ExpireAt(), at):
 		c.Out.Int(0)
 		return nil
-	case at <= c.KS.Now():
+	case c.KS.Past(at):
 		c.DB.Delete(key)
 		c.Changed(c.DB, key, "del")
 	default:

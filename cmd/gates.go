@@ -45,9 +45,9 @@ func (s *Server) Unpause() {
 // PausedUntil is when the pause ends, Unix milliseconds, or 0.
 func (s *Server) PausedUntil() int64 { return s.pausedUntil }
 
-// postpones tells whether the pause holds this command back, and ends a pause that is
-// over.
-func (s *Server) postpones(cmd *Command) bool {
+// postpones tells whether the pause holds back this command, which does what flags say, and
+// ends a pause that is over.
+func (s *Server) postpones(cmd *Command, flags Flags) bool {
 	if s.KS.Now() >= s.pausedUntil {
 		s.Unpause()
 		return false
@@ -56,7 +56,7 @@ func (s *Server) postpones(cmd *Command) bool {
 		// What ends the pause, or the process, must come through.
 		return cmd.FullName != "client|unpause" && cmd.FullName != "client|pause" && cmd.Name != "shutdown"
 	}
-	return cmd.Flags&(Write|MayReplicate) != 0
+	return flags&(Write|MayReplicate) != 0
 }
 
 // logSlow enters the command just run in the slow log. Passwords do not go in.
@@ -134,7 +134,7 @@ const evictSlice = 500
 func (s *Server) makeRoom() bool {
 	limit := s.Cfg.MaxMemory
 	fits := func() bool { return s.UsedMemory() <= limit }
-	if fits() || s.KS.Paused || s.KS.Frozen { // a paused data set loses no keys
+	if fits() || s.KS.Paused || s.KS.Frozen || s.Loading.On { // a paused data set loses no keys, nor half a one
 		return true
 	}
 	from := s.Clock()

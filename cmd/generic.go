@@ -275,6 +275,7 @@ func flushDB(c *Ctx) error {
 	if err := flushMode(c); err != nil {
 		return err
 	}
+	c.replacing(c.DB, nil)
 	c.Flushed(c.DB, c.DB.Flush())
 	c.Out.OK()
 	return nil
@@ -284,6 +285,7 @@ func flushAll(c *Ctx) error {
 	if err := flushMode(c); err != nil {
 		return err
 	}
+	c.replacing(nil, nil)
 	c.Flushed(nil, c.KS.Flush())
 	c.Out.OK()
 	return nil
@@ -298,6 +300,7 @@ func flushMode(c *Ctx) error {
 }
 
 // Flushed reports that n keys went with their database, or with all of them if d is nil.
+// Before they went, replacing was called.
 // There is no keyspace event for each of them; the dirty count rises by their number.
 func (c *Ctx) Flushed(d *db.DB, n int) {
 	c.Server.Dirty += int64(n)
@@ -319,6 +322,10 @@ func swapDB(c *Ctx) error {
 		return ErrDBIndex
 	}
 	one, other := c.KS.DB(int(a)), c.KS.DB(int(b))
+	if one != other {
+		c.replacing(one, other)
+		c.replacing(other, one)
+	}
 	c.KS.Swap(one, other)
 	c.blocking.replaced(one)
 	c.blocking.replaced(other)

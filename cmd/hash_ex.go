@@ -161,7 +161,7 @@ func hsetEX(c *Ctx) error {
 	}
 	event := ""
 	switch {
-	case s.at > 0 && s.at <= c.KS.Now(): // set, and gone at once
+	case s.at > 0 && c.KS.Past(s.at): // set, and gone at once
 		setPairs(&f, s.pairs, 0)
 		for i := 0; i < len(s.pairs); i += 2 {
 			f.Delete(s.pairs[i])

@@ -166,7 +166,7 @@ func (c *Ctx) setFieldDeadline(f *db.FieldEdit, name []byte, at int64, cond cond
 		return noField
 	case !cond.allow(was, at):
 		return fieldNotMet
-	case at <= c.KS.Now():
+	case c.KS.Past(at):
 		f.Delete(name)
 		return fieldRemoved
 	}

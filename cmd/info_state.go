@@ -40,7 +40,8 @@ func (s *Server) infoClients(r *report) {
 
 // infoPersistence reports what a server that keeps nothing on disk has to report.
 func (s *Server) infoPersistence(r *report) {
-	for _, n := range []string{"loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"} {
+	r.flag("loading", s.Loading.On)
+	for _, n := range []string{"async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"} {
 		r.int(n, 0)
 	}
 	r.ratio("current_fork_perc", 0, "")
@@ -52,8 +53,11 @@ func (s *Server) infoPersistence(r *report) {
 	r.str("rdb_last_bgsave_status", "ok")
 	r.int("rdb_last_bgsave_time_sec", -1)
 	r.int("rdb_current_bgsave_time_sec", -1)
-	for _, n := range []string{"rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded",
-		"aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"} {
+	r.int("rdb_saves", 0)
+	r.int("rdb_last_cow_size", 0)
+	r.int("rdb_last_load_keys_expired", s.Loading.KeysExpired)
+	r.int("rdb_last_load_keys_loaded", s.Loading.KeysLoaded)
+	for _, n := range []string{"aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"} {
 		r.int(n, 0)
 	}
 	r.int("aof_last_rewrite_time_sec", -1)
@@ -65,6 +69,7 @@ func (s *Server) infoPersistence(r *report) {
 	for _, n := range []string{"aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"} {
 		r.int(n, 0)
 	}
+	s.infoLoading(r)
 }
 
 // lastSaved is when the data set was last on disk, Unix seconds. Until there was a save
@@ -82,7 +87,7 @@ func (s *Server) infoStats(r *report) {
 	st.KeyspaceHits, st.KeyspaceMisses = k.Hits, k.Misses
 	st.ExpiredFields = k.FieldsExpired
 	st.ExpiredKeys, st.ExpiredTimeCapReached, st.EvictedKeys = k.Expired, k.TimeCapReached, k.Evicted
-	*r = metrics.AppendFields(*r, st.Fields(nil, metrics.Gauges{}))
+	*r = metrics.AppendFields(*r, st.Fields(nil, metrics.Gauges{MigrateCachedSockets: int64(s.Host.CachedPeers())}))
 }
 
 func (s *Server) infoReplication(r *report) {

@@ -333,7 +333,7 @@ func ltrim(c *Ctx) error {
 	case n == 0:
 	case stay == n:
 		e.Done()
-		c.Also(c.DB, c.Arg(1), "ltrim")
+		c.Touched(c.DB, c.Arg(1), "ltrim")
 	default:
 		e.Trim(false, n-first-stay)
 		e.Trim(true, first)

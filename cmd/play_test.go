@@ -116,6 +116,7 @@ type harness struct {
 	clients []*played
 	nextID  int64
 	resume  bool
+	done    []func()  // follow background work
 	wake    []*played // were sent something while another client's command ran
 	seen    []string  // commands that changed what a view saw
 }
@@ -194,6 +195,10 @@ func (h *harness) goOn() {
 	for {
 		h.Wake()
 		switch {
+		case len(h.done) > 0:
+			done := h.done[0]
+			h.done = h.done[1:]
+			done()
 		case h.resume:
 			h.resume = false
 			h.offerAgain()
@@ -443,5 +448,15 @@ func (p *played) do(words ...string) string {
 	return out
 }
 
-// Background implements Host: at once, since in process there is nobody to wait for.
-func (h *harness) Background(work, done func()) { work(); done() }
+// Background implements Host: the work is done at once, since in process there is nobody to
+// wait for, and what follows when the command at hand is over.
+func (h *harness) Background(work, done func()) {
+	work()
+	h.done = append(h.done, done)
+}
+
+// Transfer implements Host: there is no network.
+func (h *harness) Transfer(t *Transfer) { t.Trouble = Connecting }
+
+// CachedPeers implements Host.
+func (h *harness) CachedPeers() int { return 0 }

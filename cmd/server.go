@@ -32,6 +32,11 @@ type Host interface {
 	Collect()
 	// Background runs work on a goroutine of its own, and then done on the executor.
 	Background(work, done func())
+	// Transfer sends keys to another server and waits for what that says. Unlike the others
+	// it may be called from any goroutine, since it takes a while.
+	Transfer(t *Transfer)
+	// CachedPeers is how many connections to other servers are kept for the next Transfer.
+	CachedPeers() int
 	// Sleep makes the whole server deaf for a while, nanoseconds; DEBUG SLEEP.
 	Sleep(ns int64)
 }
@@ -82,6 +87,8 @@ type Server struct {
 	// OnChange, if set, is told of each change to a key. The key is borrowed.
 	OnChange func(d *db.DB, key []byte, event string)
 
+	Loading LoadState // see loading.go
+
 	UserLine      bool  // the configuration file declares the user default
 	Dirty         int64 // changes since the last save
 	LastSave      int64 // Unix seconds
@@ -101,6 +108,10 @@ type Server struct {
 	touched   uint64
 	monitors  []*Client
 	blocking  blocking
+	watching  watching
+	eyes      int            // clients that wait for keys, and that watch some: whom touchedKey has to tell
+	queues    []*transaction // spare ones
+	exec      *Command
 	effects   effects
 
 	scratch scratch // of the commands on strings
@@ -116,7 +127,7 @@ type Server struct {
 // and Random before the first Execute.
 func NewServer(cfg *config.Config, ks *db.Keyspace) *Server {
 	s := &Server{KS: ks, Commands: NewTable(), Cfg: cfg, ActiveExpire: true}
-	s.ctx.Server = s
+	s.ctx.Server, s.exec = s, s.Commands.Named("exec")
 	s.NameDB()
 	ks.Hooks = db.Hooks{
 		Expired: func(d *db.DB, key []byte, lateMs int64) {
@@ -177,11 +188,12 @@ func (s *Server) Disconnect(cl *Client) {
 	if cl.Flags&ClientBlocked != 0 {
 		cl.waiter.leave()
 	}
+	s.endMulti(cl)
 }
 
 // UsedMemory is the memory of the data set and of the buffers around it, bytes.
 func (s *Server) UsedMemory() int64 {
-	return s.KS.Bytes() + s.ClientsMemory + int64(s.SlowLog.Bytes()+s.blocking.bytes) + fixedBytes
+	return s.KS.Bytes() + s.ClientsMemory + int64(s.SlowLog.Bytes()+s.blocking.bytes+s.watching.bytes) + fixedBytes
 }
 
 // NowUs is the time that Begin was told, Unix microseconds.

@@ -198,7 +198,8 @@ func xgroupDestroy(c *Ctx) error {
 	e := c.DB.EditStream(c.Arg(2), it)
 	e.DestroyGroup(c.Arg(3))
 	e.Done()
-	c.Changed(c.DB, c.Arg(2), "xgroup-destroy")
+	c.ChangedAside(c.DB, c.Arg(2), "xgroup-destroy", 1)
+	c.woken(c.DB, c.Arg(2))
 	c.Out.Int(1)
 	return nil
 }

@@ -311,7 +311,7 @@ func getEX(c *Ctx) error {
 		c.DB.SetExpire(it, 0)
 		c.Changed(c.DB, key, "persist")
 	case life.mode <= ttlPersist:
-	case at <= c.KS.Now():
+	case c.KS.Past(at):
 		c.DB.Delete(key)
 		c.Changed(c.DB, key, "del")
 	default:

@@ -55,7 +55,8 @@ type waiter struct {
 	links   []link
 	on      db.Type
 	orGone  bool
-	again   bool // another try has blocked again
+	again   bool     // another try has blocked again
+	job     *awaited // waits for work to be done, not for a key
 	untilMs int64
 	at      int   // place among the deadlines, -1: none
 	ns      int64 // time spent in the handler
@@ -93,6 +94,7 @@ func (b *blocking) enter(c *Ctx, o *Wait) {
 		b.timed.add(w)
 	}
 	b.clients++
+	c.eyes++
 	cl.Flags |= ClientBlocked
 }
 
@@ -150,7 +152,11 @@ func (w *waiter) leave() {
 	if w.at >= 0 {
 		b.timed.remove(w)
 	}
+	if w.job != nil {
+		w.job.left, w.job = true, nil
+	}
 	b.clients--
+	w.s.eyes--
 	w.cl.Flags &^= ClientBlocked
 	if cap(w.buf) > keepWaitBytes || cap(w.shown) > keepWaitArgs {
 		w.cl.waiter = nil

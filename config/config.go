@@ -140,6 +140,8 @@ type Config struct {
 	KeyLoadDelayUs     int  // microseconds per key while loading; negative: one in so many keys; for tests
 	LoadEventsInterval int  // bytes loaded between two looks at the sockets
 
+	OnCorruptData OnCorrupt // what to do at the start with files that are damaged
+
 	// Journal.
 
 	AppendOnly             bool

@@ -129,6 +129,8 @@ func (t *table) persistence(c *Config) {
 	number(t, "key-load-delay", &c.KeyLoadDelayUs, 0, minInt, maxInt, hidden)
 	number(t, "loading-process-events-interval-bytes", &c.LoadEventsInterval, 2<<20, 1024, maxInt, hidden)
 
+	enum(t, "on-corrupt-data", &c.OnCorruptData, CorruptRefuse, corruptWords, 0)
+
 	t.bool("appendonly", &c.AppendOnly, false, denyLoading)
 	t.str("appendfilename", &c.AppendFilename, "appendonly.aof", immutable, fileName("appendfilename", "filename", false))
 	t.str("appenddirname", &c.AppendDirname, "appendonlydir", immutable, fileName("appenddirname", "dirname", false))

@@ -20,6 +20,7 @@ const (
 	endpointWords   = "ip hostname unknown-endpoint"
 	propagateWords  = "ignore panic panic-on-replicas"
 	sanitizeWords   = "no yes clients"
+	corruptWords    = "refuse salvage empty"
 )
 
 // word returns the i-th word of a list. A number out of range is a defect of the
@@ -65,6 +66,18 @@ const (
 )
 
 func (f Fsync) String() string { return word(fsyncWords, f) }
+
+// OnCorrupt says what to do at the start with files that are damaged.
+type OnCorrupt uint8
+
+// The choices of on-corrupt-data.
+const (
+	CorruptRefuse  OnCorrupt = iota // do not start
+	CorruptSalvage                  // load what is intact; the damaged file is kept under another name
+	CorruptEmpty                    // start without data; likewise
+)
+
+func (o OnCorrupt) String() string { return word(corruptWords, o) }
 
 // LogLevel is the least severity that is logged.
 type LogLevel uint8

@@ -24,7 +24,7 @@ func added() []string {
 		"set-max-listpack-entries", "set-max-listpack-value", // 7.2: sets in listpacks
 		"locale-collate", "cluster-announce-human-nodename", // 7.2
 		"enable-debug-assert", "hide-user-data-from-log", "max-new-connections-per-cycle", // later Redis and Valkey, for their files
-		"log-format", "max-value-bytes", "max-collection-elements", "max-reply-bytes", // ours
+		"log-format", "max-value-bytes", "max-collection-elements", "max-reply-bytes", "on-corrupt-data", // ours
 	}
 }
 

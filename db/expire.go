@@ -14,7 +14,7 @@ const SliceKeys = 500
 // tells whether more is due: one slice is done, and others may work before the next.
 // effort, 1 to 10, makes slices longer.
 func (k *Keyspace) Expire(effort int) (more bool) {
-	if k.Frozen || k.Paused {
+	if k.Frozen || k.Paused || k.replaying {
 		return false
 	}
 	k.until = k.expired() + int64(SliceKeys*effort)

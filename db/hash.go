@@ -55,7 +55,7 @@ func (it Item) Fields() Fields {
 		return f
 	}
 	if it.d != nil { // else a view, which has no clock
-		f.now = it.d.k.now
+		f.now = it.d.k.past
 	}
 	switch f.form = it.Encoded(); f.form {
 	case Packed, PackedWide:

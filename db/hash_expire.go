@@ -27,7 +27,7 @@ func (d *DB) wilted(r table.Ref) bool {
 		return false
 	}
 	o := r.Object().(timed)
-	return o.NextDeadline() <= d.k.now && o.allDue(d.k.now)
+	return o.NextDeadline() <= d.k.past && o.allDue(d.k.past)
 }
 
 // expireAll removes a hash that is wilted.

@@ -28,7 +28,7 @@ type FieldEdit struct {
 // database.
 func (d *DB) EditFields(f *FieldEdit, key []byte, it Item) {
 	f.Fields, f.key, f.it = it.Fields(), key, it
-	f.d, f.now = d, d.k.now
+	f.d, f.now = d, d.k.past
 	if d.k.Frozen || d.k.Paused {
 		f.now = 0 // fields stay until they are told to go
 	}

@@ -55,7 +55,7 @@ func (d *DB) aliveAt(h uint64, key []byte) table.Ref {
 	if !r.OK() {
 		return r
 	}
-	if at := r.Deadline(); at != 0 && at <= d.k.now {
+	if at := r.Deadline(); at != 0 && at <= d.k.past {
 		if !d.k.Frozen && !d.k.Paused {
 			d.expire(h, key, at)
 		}
@@ -74,7 +74,7 @@ func (d *DB) aliveAt(h uint64, key []byte) table.Ref {
 // or that of all it holds.
 func (d *DB) past(r table.Ref) bool {
 	at := r.Deadline()
-	return at != 0 && at <= d.k.now || r.Timed() && d.wilted(r)
+	return at != 0 && at <= d.k.past || r.Timed() && d.wilted(r)
 }
 
 // expire removes a key past its deadline.
@@ -129,6 +129,13 @@ func (d *DB) touch(r table.Ref) {
 	if is := d.k.Access.note(was); is != was {
 		d.t.SetAccess(r, is)
 	}
+}
+
+// Stored tells whether a key takes up room, and whether it does so though its deadline has
+// passed. It changes nothing.
+func (d *DB) Stored(key []byte) (stored, past bool) {
+	r := d.t.Find(d.k.Hash(key), key)
+	return r.OK(), r.OK() && d.past(r)
 }
 
 // Has tells whether the key exists, and leaves no trace.

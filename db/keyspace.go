@@ -97,8 +97,10 @@ type Keyspace struct {
 	Frozen, Paused bool
 	NoTouch        bool // the client at hand does not count as an access
 
+	replaying bool
 	dbs     []*DB
 	now     int64
+	past    int64 // deadlines up to here have passed, see Replaying
 	seed    maphash.Seed
 	clock   *cow.Clock
 	rnd     func() uint64
@@ -135,11 +137,28 @@ func (k *Keyspace) SetNow(ms int64) {
 	if ms != k.now {
 		k.now = ms
 		k.Access.setNow(ms)
+		if !k.replaying {
+			k.past = ms
+		}
 	}
 }
 
 // Now is the time that SetNow was told last, Unix milliseconds.
 func (k *Keyspace) Now() int64 { return k.now }
+
+// Replaying tells that the keyspace is being changed by what has happened to it before, as a
+// file says. Until that is over no deadline passes: what the file does to a key happened
+// while that was there, and if it expired the file says so.
+func (k *Keyspace) Replaying(on bool) {
+	k.replaying = on
+	k.past = k.now
+	if on {
+		k.past = 0 // no deadline is as early
+	}
+}
+
+// Past tells whether a deadline, Unix milliseconds, has passed.
+func (k *Keyspace) Past(at int64) bool { return at <= k.past }
 
 // Hash is the hash of a key, the same in every database.
 func (k *Keyspace) Hash(key []byte) uint64 { return maphash.Bytes(k.seed, key) }

@@ -47,6 +47,7 @@ func (s *Server) tick() {
 	s.Cmd.Stats.Sample(s.mono() / 1000)
 	s.Cmd.Tick()
 	s.steer.tick(s, s.tickClients(now))
+	s.peers.sweep(time.Now())
 }
 
 // tickClients looks after all clients: who is idle too long, who has not read for too
@@ -128,9 +129,8 @@ func (a *alarm) set(at int64) {
 // schedule sets the alarms to the next deadlines of a key and of a blocked client; on
 // the executor, after each batch.
 func (s *Server) schedule() {
-	ks := s.Cmd.KS
-	if s.Cmd.ActiveExpire && !ks.Paused && !ks.Frozen {
-		s.expiry.set(ks.NextExpiry())
+	if s.Cmd.Expires() {
+		s.expiry.set(s.Cmd.KS.NextExpiry())
 	}
 	s.timeouts.set(s.Cmd.NextTimeout())
 }
@@ -138,7 +138,7 @@ func (s *Server) schedule() {
 // expireNow removes a slice of what is due; the rest waits until others have had their
 // turn.
 func (s *Server) expireNow() {
-	if !s.Cmd.ActiveExpire {
+	if !s.Cmd.Expires() {
 		return
 	}
 	from := s.mono()

@@ -86,6 +86,7 @@ type Server struct {
 	queue    *queue // with reactors of their own
 	listens  listeners
 	outlet   *outlet
+	peers    peers
 	expiry   alarm // a key reaches its deadline
 	timeouts alarm // a client has waited for a key long enough
 	stopped  chan struct{}
@@ -194,6 +195,9 @@ func (s *Server) Wait() int {
 	<-s.stopped
 	return 0
 }
+
+// Stopped is closed once the server has stopped.
+func (s *Server) Stopped() <-chan struct{} { return s.stopped }
 
 // openDoor enrols one end of a socket pair with the only reactor, since tasks can be
 // posted to a reactor through one of its connections alone. Nothing is ever sent.

@@ -104,6 +104,9 @@ func (s *Server) Shutdown(o cmd.ShutdownOptions) error {
 		return nil
 	}
 	s.log.Notice("User requested shutdown...")
+	if s.Cmd.Loading.On {
+		o.Save, o.NoSave = false, true // half a data set must not take the place of the whole
+	}
 	if o.Save && !o.Force {
 		s.log.Warn("Snapshots are not available in this version, can't exit.")
 		return cmd.ErrShutdown

@@ -46,7 +46,7 @@ const (
 	keepScratch = 1 << 20  // scratch memory that is kept, bytes
 	plainNode   = 64 << 10 // a list's element longer than any node may be is a node of its own
 
-	encInt8, encInt16, encInt32, encLZF = 0xc0, 0xc1, 0xc2, 0xc3
+	special = 0xc0 // the first byte of a string that is encoded
 
 	leastLZF = 20       // longer strings are compressed, bytes
 	mostLZF  = 64 << 20 // up to this, since it takes as much memory again
@@ -138,11 +138,11 @@ func (e *encoder) text(s string) {
 func (e *encoder) int32(n int32) {
 	switch {
 	case n == int32(int8(n)):
-		e.buf = append(e.buf, encInt8, byte(n))
+		e.buf = append(e.buf, special|encInt8, byte(n))
 	case n == int32(int16(n)):
-		e.buf = binary.LittleEndian.AppendUint16(append(e.buf, encInt16), uint16(n))
+		e.buf = binary.LittleEndian.AppendUint16(append(e.buf, special|encInt16), uint16(n))
 	default:
-		e.buf = binary.LittleEndian.AppendUint32(append(e.buf, encInt32), uint32(n))
+		e.buf = binary.LittleEndian.AppendUint32(append(e.buf, special|encInt32), uint32(n))
 	}
 }
 
@@ -153,7 +153,7 @@ func (e *encoder) compressed(s []byte) bool {
 	}
 	out, ok := e.lzf.compress(e.out[:0], s)
 	if ok {
-		e.buf = append(e.buf, encLZF)
+		e.buf = append(e.buf, special|encLZF)
 		e.len(len(out))
 		e.len(len(s))
 		e.raw(out)

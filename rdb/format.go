@@ -47,6 +47,21 @@ const (
 	TypeHashListpackEx  Type = 25 // version 12
 )
 
+// String is the name of the type in the words of Redis's tools.
+func (t Type) String() string {
+	names := [...]string{
+		"string", "list-linked", "set-hashtable", "zset-v1", "hash-hashtable", "zset-v2",
+		"module-pre-release", "module-value", "", "hash-zipmap", "list-ziplist", "set-intset",
+		"zset-ziplist", "hash-ziplist", "quicklist", "stream", "hash-listpack", "zset-listpack",
+		"quicklist-v2", "stream-v2", "set-listpack", "stream-v3", "hash-hashtable-md-pre-release",
+		"hash-listpack-md-pre-release", "hash-hashtable-md", "hash-listpack-md",
+	}
+	if int(t) < len(names) && names[t] != "" {
+		return names[t]
+	}
+	return "unknown"
+}
+
 // The opcodes that stand in place of a type.
 const (
 	opSlotInfo     = 244 // Redis 7.4's cluster: slot, keys in it, of them with a deadline

@@ -97,9 +97,6 @@ const (
 	Freq              // the counter of LFU
 )
 
-// Aux is a fact about the file, or about the server that wrote it.
-type Aux struct{ Name, Value string }
-
 // WriteOptions say how a file is written. The zero value writes without compression and
 // checksum.
 type WriteOptions struct {

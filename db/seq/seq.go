@@ -150,6 +150,22 @@ func (l *List) Take(entries []byte, count int) {
 	l.count = count
 }
 
+// Add puts a block at the end, whatever limits say: the count entries of a pack, at least
+// one, which are copied.
+func (l *List) Add(entries []byte, count int) {
+	b := &block{epoch: l.Epoch(), buf: append(sized(len(entries)), entries...), n: uint32(count)}
+	switch {
+	case l.head == nil:
+		l.head = b
+	case l.tail == nil:
+		l.tail = b
+	default:
+		l.midAppend(l.tail)
+		l.tail = b
+	}
+	l.count += count
+}
+
 // PushRight adds an element at the end.
 func (l *List) PushRight(val []byte, lim Limit) {
 	e := listpack.Of(val)

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 
 	"redust/db/cow"
+	"redust/internal/assert"
 )
 
 // Walk goes over the pages of a table in hash order. Tables that share a seed have the same
@@ -198,7 +199,11 @@ func (t *Table) KeyBytes() int { return max(0, int(t.bytes-t.frame)-t.count*keyA
 func (r Ref) Slot() int { return r.slot }
 
 // Add makes key, whose hash is h, an entry without a value; false if it was one.
-func (t *Table) Add(h uint64, key []byte) bool {
+func (t *Table) Add(h uint64, key []byte) bool { return t.Insert(h, key, Entry{}) }
+
+// Insert is Put for a key that is not there; false, and nothing done, if it is.
+func (t *Table) Insert(h uint64, key []byte, e Entry) bool {
+	assert.That(len(e.Bytes) <= maxInline, "table: a long value must be an object")
 	p := t.page(h)
 	if p.find(h, key) >= 0 {
 		return false
@@ -207,7 +212,7 @@ func (t *Table) Add(h uint64, key []byte) bool {
 		t.split(h)
 		p = t.page(h)
 	}
-	t.insert(t.own(h), h, key, Entry{})
+	t.insert(t.own(h), h, key, e)
 	return true
 }
 
