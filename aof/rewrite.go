@@ -39,35 +39,44 @@ type Rewrite struct {
 // errLost is why a rewrite that builds on the old files cannot go on.
 var errLost = errors.New("the file before it is lost")
 
-// NewRewrite begins a rewrite; there must be no other.
-func (w *Writer) NewRewrite(fresh bool) *Rewrite {
-	return &Rewrite{w: w, fresh: fresh, turned: make(chan error, 1)}
+// NewRewrite begins a rewrite; there must be no other. Where nothing is open, the files
+// are those at p.
+func (w *Writer) NewRewrite(kind Kind, p Place) *Rewrite {
+	return &Rewrite{w: w, kind: kind, place: p, turned: make(chan error, 1), Progress: rdb.NewProgress()}
 }
 
-// Prepare makes the file that the stream will go on in.
+// Prepare makes the file that the stream will go on in. It waits for the disk.
 func (r *Rewrite) Prepare() error {
 	w := r.w
 	w.files.Lock()
 	defer w.files.Unlock()
-	if err := w.o.FS.Mkdir(w.o.Dir); err != nil {
-		return fmt.Errorf("aof: make directory %s: %w", w.o.Dir, err)
+	if r.kind != Next && !r.again {
+		if err := w.find(r.place); err != nil {
+			return err
+		}
 	}
-	r.incr = w.manifest.NextIncr(w.o.Name)
+	p := w.place
+	if err := p.FS.Mkdir(p.Path("")); err != nil {
+		return fmt.Errorf("aof: make directory %s: %w", p.Path(""), err)
+	}
+	if r.kind == Base {
+		return nil
+	}
+	r.incr = w.manifest.NextIncr(p.Name)
 	r.name = r.incr.Name
-	if r.fresh {
+	if r.kind == Fresh {
 		w.turns++
-		r.name = fmt.Sprintf("temp-%s.%d.incr", w.o.Name, w.turns)
+		r.name = fmt.Sprintf("temp-%s.%d.incr", p.Name, w.turns)
 	}
-	f, err := w.o.FS.Create(w.path(r.name))
+	f, err := p.FS.Create(p.Path(r.name))
 	if err != nil {
 		return fmt.Errorf("aof: create %s: %w", r.name, err)
 	}
 	r.f = f
-	if r.fresh {
-		w.o.Log(Notice, "Creating AOF incr file "+r.name+" on background rewrite")
+	w.o.Log(Notice, "Creating AOF incr file "+r.name+" on background rewrite")
+	if r.kind == Fresh {
 		return nil
 	}
-	w.o.Log(Notice, "Creating AOF incr file "+r.name+" on background rewrite")
 	m := w.manifest.Clone()
 	m.Incr = append(m.Incr, r.incr)
 	if err := w.publish(m); err != nil {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -80,6 +79,7 @@ type Writer struct {
 	// The writer's own.
 	cur         disk.File // nil: none
 	curName     string    // its path
+	fs          disk.FS
 	curSize     int64
 	retired     []disk.File // to be synced and closed before cur is
 	lost        bool
@@ -91,7 +91,8 @@ type Writer struct {
 
 	// The manifest belongs to whoever rewrites; one rewrite at a time.
 	files    sync.Mutex
-	manifest *Manifest
+	place    Place
+	manifest *Manifest // nil: nothing has been opened yet
 	turns    int // temporary increments so far
 }
 
@@ -117,6 +118,7 @@ type Settings struct {
 	Policy     Policy
 	Timestamps bool // write annotations of the time
 	NoSync     bool // not now: a snapshot is being written
+	KeepOld    bool // do not delete files that no longer count
 }
 
 // Status is how writing goes.
@@ -127,15 +129,12 @@ type Status struct {
 
 // Options are what the writer needs of the world. Functions may be called on any goroutine.
 type Options struct {
-	FS        disk.FS
-	Dir, Name string // appenddirname, appendfilename
-	KeepOld   bool   // aof-disable-auto-gc
-	Log       func(l Level, text string)
-	Advanced  func()                       // Acked has changed
-	Changed   func(s Status)               // writing goes differently than before
-	Slow      func(event string, ns int64) // something took a millisecond or more
-	Aside     func(work func())            // runs work on a goroutine of its own, and has a processor for it
-	Mono      func() int64                 // monotonic nanoseconds
+	Log      func(l Level, text string)
+	Advanced func()                       // Acked has changed
+	Changed  func(s Status)               // writing goes differently than before
+	Slow     func(event string, ns int64) // something took a millisecond or more
+	Aside    func(work func())            // runs work on a goroutine of its own, and has a processor for it
+	Mono     func() int64                 // monotonic nanoseconds
 }
 
 // Level is how important a line of the log is.
@@ -157,13 +156,9 @@ const (
 	slowRename = "aof-rename"
 )
 
-// NewWriter prepares a writer for the files of a manifest, which it takes over; nil: there
-// are none. Nothing is open yet, and nobody needs to wait.
-func NewWriter(o Options, m *Manifest) *Writer {
-	if m == nil {
-		m = new(Manifest)
-	}
-	w := &Writer{o: o, manifest: m}
+// NewWriter prepares a writer. Nothing is open yet, and nobody needs to wait.
+func NewWriter(o Options) *Writer {
+	w := &Writer{o: o}
 	w.work.L = &w.mu
 	w.acked.Store(math.MaxInt64)
 	go w.run()
@@ -529,7 +524,7 @@ func (w *Writer) close() error {
 	}
 	if w.unpublished {
 		// It never counted.
-		if e := w.o.FS.Remove(w.curName); err == nil {
+		if e := w.fs.Remove(w.curName); err == nil {
 			err = e
 		}
 	}
@@ -540,9 +535,6 @@ func (w *Writer) close() error {
 	w.is(Status{})
 	return err
 }
-
-// path is where a file of the manifest lies.
-func (w *Writer) path(name string) string { return filepath.Join(w.o.Dir, name) }
 
 // State is what INFO shows.
 type State struct {
