@@ -65,7 +65,7 @@ func (d *decoder) moduleValue() {
 
 // refuse is fail at a place that has just been read.
 func (d *decoder) refuse(at int64, what string) {
-	d.fail(what)
+	d.foreign(what)
 	d.err.Offset = at
 }
 
