@@ -181,10 +181,20 @@ const (
 	ErrValueLimit     resp.Error = "ERR value exceeds max-value-bytes"
 	ErrElementLimit   resp.Error = "ERR collection exceeds max-collection-elements"
 	ErrMultiNested    resp.Error = "ERR MULTI calls can not be nested"
+	ErrRedirects      resp.Error = "ERR A client can only redirect to a single other client"
+	ErrRedirectTo     resp.Error = "ERR The client ID you want redirect to does not exist"
+	ErrPrefixAlone    resp.Error = "ERR PREFIX option requires BCAST mode to be enabled"
+	ErrBroadcastOpt   resp.Error = "ERR OPTIN and OPTOUT are not compatible with BCAST"
+	ErrOptInOut       resp.Error = "ERR You can't specify both OPTIN mode and OPTOUT mode"
+	ErrSwitchOpt      resp.Error = "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode."
+	ErrCaching        resp.Error = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled"
+	ErrCachingYes     resp.Error = "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode."
+	ErrCachingNo      resp.Error = "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode."
 	ErrNoMulti        resp.Error = "ERR EXEC without MULTI"
 	ErrDiscardNoMulti resp.Error = "ERR DISCARD without MULTI"
 	ErrWatchInMulti   resp.Error = "ERR WATCH inside MULTI is not allowed"
 	ErrExecAbort      resp.Error = "EXECABORT Transaction discarded because of previous errors."
+	ErrMonitorInside  resp.Error = "ERR MONITOR isn't allowed for DENY BLOCKING client"
 	ErrInMulti        resp.Error = "ERR Command not allowed inside a transaction"
 	ErrReplyLimit     resp.Error = "ERR reply exceeds max-reply-bytes"
 )
@@ -276,6 +286,24 @@ func errHelloOption(opt []byte) error {
 // errClientType names a type of clients that there is not.
 func errClientType(name []byte) error {
 	return resp.Error("ERR Unknown client type '" + upToNUL(name) + "'")
+}
+
+// ErrSwitchBroadcast is the error for a client that tracks in one mode and asks for the other.
+const ErrSwitchBroadcast resp.Error = "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode."
+
+// errPrefixExists names a prefix that overlaps with one that the client has.
+func errPrefixExists(p, has string) error {
+	return resp.Error("ERR Prefix '" + p + "' overlaps with an existing prefix '" + has + "'. Prefixes for a single client must not overlap.")
+}
+
+// errPrefixTwice names two prefixes of one request that overlap.
+func errPrefixTwice(p, q string) error {
+	return resp.Error("ERR Prefix '" + p + "' overlaps with another provided prefix '" + q + "'. Prefixes for a single client must not overlap.")
+}
+
+// errInPubSub names a command that a client in RESP2 may not say while it listens.
+func errInPubSub(c *Command) error {
+	return resp.Error("ERR Can't execute '" + c.FullName + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
 }
 
 // errNoUser names a user that there is not.

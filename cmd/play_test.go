@@ -196,6 +196,11 @@ func (h *harness) pass(ms int64) {
 func (h *harness) goOn() {
 	for {
 		h.Wake()
+		h.Broadcast()
+		for _, p := range h.clients {
+			h.Settle(p.cl)
+		}
+		h.Scatter(false)
 		switch {
 		case len(h.done) > 0:
 			done := h.done[0]

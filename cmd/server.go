@@ -7,6 +7,7 @@ import (
 	"redust/db"
 	"redust/internal/disk"
 	"redust/metrics"
+	"redust/resp"
 )
 
 // Host is what commands need of the process around them. Every method is called on the
@@ -121,11 +122,19 @@ type Server struct {
 	exec      *Command
 	effects   effects
 	saving    saving
+	current   *Client // whose command is running, or was the last: not the client inside of a script
+	topics    topics
+	gathering gathering
+	aside     resp.Writer // pushes to the client whose command runs, for after its reply
+	tracking  tracking
+	notify    config.Events // keyspace events that are wanted
+	notice    []byte        // scratch of one
 
-	scratch scratch // of the commands on strings
-	streams streamScratch
-	replID  string // see replicationID
-	debug   debugSettings
+	gathered wordList
+	scratch  scratch // of the commands on strings
+	streams  streamScratch
+	replID   string // see replicationID
+	debug    debugSettings
 
 	pausedUntil int64 // Unix milliseconds; 0: no pause
 	pauseAll    bool
@@ -142,13 +151,9 @@ func NewServer(cfg *config.Config, ks *db.Keyspace) *Server {
 			s.Stats.ExpireLag.Record(lateMs)
 			s.went(d, key, "expired")
 		},
-		FieldsExpired: func(d *db.DB, key []byte, lateMs int64, gone bool) {
+		FieldsExpired: func(d *db.DB, key []byte, fields [][]byte, lateMs int64) {
 			s.Stats.ExpireLag.Record(lateMs)
-			s.touchedKey(d, key)
-			s.event(d, key, "hexpired")
-			if gone {
-				s.event(d, key, "del")
-			}
+			s.fieldsWent(d, key, fields)
 		},
 		Evicted: func(d *db.DB, key []byte) { s.went(d, key, "evicted") },
 	}
@@ -174,6 +179,7 @@ func (s *Server) Configured() {
 		ZSetEntries: c.ZSetMaxListpackEntries, ZSetValue: c.ZSetMaxListpackValue,
 		ListSize: c.ListMaxListpackSize, StreamNodeBytes: c.StreamNodeMaxBytes, StreamNodeEntries: c.StreamNodeMaxEntries,
 	}
+	s.listenToKeys(c.NotifyEvents)
 	a := &s.KS.Access
 	a.LFU, a.LogFactor, a.DecayTime = c.MaxMemoryPolicy.LFU(), c.LFULogFactor, c.LFUDecayTime
 }
@@ -196,12 +202,15 @@ func (s *Server) Disconnect(cl *Client) {
 	if cl.Flags&ClientBlocked != 0 {
 		cl.waiter.leave()
 	}
+	s.topics.leaveAll(cl)
+	s.forgetTracker(cl)
+	s.Sent(cl)
 	s.endMulti(cl)
 }
 
 // UsedMemory is the memory of the data set and of the buffers around it, bytes.
 func (s *Server) UsedMemory() int64 {
-	return s.KS.Bytes() + s.ClientsMemory + int64(s.SlowLog.Bytes()+s.blocking.bytes+s.watching.bytes) + fixedBytes
+	return s.KS.Bytes() + s.ClientsMemory + int64(s.SlowLog.Bytes()+s.blocking.bytes+s.watching.bytes+s.topics.bytes) + s.tracking.bytes() + fixedBytes
 }
 
 // NowUs is the time that Begin was told, Unix microseconds.
