@@ -19,7 +19,7 @@ import (
 // Loading the data set, between "Server initialized" and "Ready to accept connections".
 // The server listens already, and says LOADING to whoever asks for more than INFO.
 //
-//	main goroutine        pipe: at most pipeDepth ahead     executor, between sockets
+//	decoder's goroutine   pipe: at most pipeDepth ahead     executor, between sockets
 //	decode a batch  ----> [ batch, batch, batch ] --------> Put; what INFO tells
 //	sleep, if told to          one at a time
 //
@@ -61,12 +61,19 @@ var errStopped = errors.New("stopped while loading")
 // source is a set of files to be loaded.
 type source struct {
 	bytes int64                // their size
-	load  func(*boot) error    // on the main goroutine
+	load  func(*boot) error    // on a goroutine of its own
 	done  func(seconds string) // logs that they are loaded
 }
 
 // findData says what is to be loaded, nil if nothing is.
 func (p *process) findData() (*source, error) {
+	if p.cfg.AppendOnly {
+		if from, err := p.findJournal(); from != nil || err != nil {
+			return from, err
+		}
+	} else if p.restore != nil {
+		return nil, errors.New("--restore-to needs an append only file, and appendonly is off")
+	}
 	name := p.cfg.DBFilename
 	st, err := os.Stat(name)
 	switch {
@@ -163,12 +170,7 @@ func (b *boot) store(batch *rdb.Batch, o rdb.PutOptions) error {
 	for _, a := range batch.Aux {
 		b.fact(a)
 	}
-	for _, src := range batch.Functions {
-		if err := b.function(src); err != nil {
-			return err
-		}
-	}
-	n, err := batch.Put(b.table.KS, o)
+	n, err := b.table.StoreBatch(batch, o)
 	l.KeysLoaded += n.Loaded
 	l.KeysExpired += n.Expired
 	l.ReadBytes = b.doneAt + batch.Bytes
@@ -195,9 +197,6 @@ func (b *boot) fact(a rdb.Aux) {
 		}
 	}
 }
-
-// function takes in a library of functions.
-func (b *boot) function(source []byte) error { return b.table.LoadFunction(source) }
 
 // progress logs how far the load is, every few seconds.
 func (b *boot) progress(l *cmd.LoadState) {
@@ -296,7 +295,8 @@ func (b *boot) damaged(name string, info rdb.Info, e *rdb.Error) error {
 	if st, err := os.Stat(name); err == nil {
 		size = st.Size()
 	}
-	log.Warn(fmt.Sprintf("The snapshot %s is damaged at byte %d of %d: %s", name, e.Offset, size, e.Error()))
+	what := strings.TrimPrefix(e.Error(), fmt.Sprintf("rdb: at byte %d, ", e.Offset))
+	log.Warn(fmt.Sprintf("The snapshot %s is damaged at byte %d of %d, %s", name, e.Offset, size, what))
 	log.Warn(fmt.Sprintf("Intact before that place: %d keys (%d stored, %d past their deadline).%s",
 		e.Keys, b.table.Loading.KeysLoaded, b.table.Loading.KeysExpired, writtenBy(info)))
 	aside := fmt.Sprintf("%s.corrupt-%d", name, time.Now().Unix())
@@ -350,16 +350,7 @@ func moveAside(from, to string) error {
 // advice says which commands help against a damaged file, in the words in which the server
 // was started.
 func advice(args []string, name string) []string {
-	again := func(choice string) string {
-		words := append([]string(nil), args...)
-		option := []string{"--on-corrupt-data", choice}
-		if n := len(words); n > 1 && words[n-1] == "-" { // stands at the end
-			words = append(words[:n-1:n-1], append(option, "-")...)
-		} else {
-			words = append(words, option...)
-		}
-		return shellWords(words)
-	}
+	again := func(choice string) string { return againWith(args, "--on-corrupt-data", choice) }
 	abs := name
 	if wd, err := os.Getwd(); err == nil && !strings.HasPrefix(name, "/") {
 		abs = wd + "/" + name

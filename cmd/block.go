@@ -280,6 +280,9 @@ func (s *Server) finish(w *waiter, mark resp.Mark, err error) {
 // sendTo sends a client that is not the one at hand its reply.
 func (s *Server) sendTo(cl *Client, mark resp.Mark) {
 	s.settle(cl, mark)
+	if len(s.aside.B)+s.tracking.own.n > 0 {
+		s.sendAside(cl)
+	}
 	if cl.Conn != nil {
 		cl.Conn.Send()
 	}

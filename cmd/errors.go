@@ -88,6 +88,10 @@ const (
 	ErrTimeoutMinus   resp.Error = "ERR timeout is negative"
 	ErrTimeoutRange   resp.Error = "ERR timeout is out of range"
 	ErrSlowCount      resp.Error = "ERR count should be greater than or equal to -1"
+	ErrSave           resp.Error = "ERR"
+	ErrSaveRunning    resp.Error = "ERR Background save already in progress"
+	ErrNoSave         resp.Error = "ERR Background saving is currently not in progress or scheduled"
+	ErrMisconfRDB     resp.Error = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
 	ErrNoScript       resp.Error = "NOSCRIPT No matching script. Please use EVAL."
 	ErrKeysMinus      resp.Error = "ERR Number of keys can't be negative"
 	ErrNoFunction     resp.Error = "ERR Function not found"
@@ -116,7 +120,6 @@ const (
 	ErrMigrateKeys    resp.Error = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string"
 	ErrReloadOption   resp.Error = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
 	ErrReload         resp.Error = "ERR Error trying to load the RDB dump, check server logs."
-	ErrNoSnapshots    resp.Error = "ERR this server cannot save or load snapshots yet"
 	ErrNoJournal      resp.Error = "ERR this server has no append only file yet"
 	ErrNoModules      resp.Error = "ERR Error loading the extension. Please check the server logs."
 	ErrNoModule       resp.Error = "ERR Error unloading module: no such module with that name"
@@ -195,10 +198,20 @@ const (
 	ErrValueLimit     resp.Error = "ERR value exceeds max-value-bytes"
 	ErrElementLimit   resp.Error = "ERR collection exceeds max-collection-elements"
 	ErrMultiNested    resp.Error = "ERR MULTI calls can not be nested"
+	ErrRedirects      resp.Error = "ERR A client can only redirect to a single other client"
+	ErrRedirectTo     resp.Error = "ERR The client ID you want redirect to does not exist"
+	ErrPrefixAlone    resp.Error = "ERR PREFIX option requires BCAST mode to be enabled"
+	ErrBroadcastOpt   resp.Error = "ERR OPTIN and OPTOUT are not compatible with BCAST"
+	ErrOptInOut       resp.Error = "ERR You can't specify both OPTIN mode and OPTOUT mode"
+	ErrSwitchOpt      resp.Error = "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode."
+	ErrCaching        resp.Error = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled"
+	ErrCachingYes     resp.Error = "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode."
+	ErrCachingNo      resp.Error = "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode."
 	ErrNoMulti        resp.Error = "ERR EXEC without MULTI"
 	ErrDiscardNoMulti resp.Error = "ERR DISCARD without MULTI"
 	ErrWatchInMulti   resp.Error = "ERR WATCH inside MULTI is not allowed"
 	ErrExecAbort      resp.Error = "EXECABORT Transaction discarded because of previous errors."
+	ErrMonitorInside  resp.Error = "ERR MONITOR isn't allowed for DENY BLOCKING client"
 	ErrInMulti        resp.Error = "ERR Command not allowed inside a transaction"
 	ErrReplyLimit     resp.Error = "ERR reply exceeds max-reply-bytes"
 )
@@ -214,6 +227,9 @@ const (
 	ErrMigrateRead    resp.Error = "IOERR error or timeout reading to target instance"
 	ErrMigrateChanged resp.Error = "ERR a key changed while it was being migrated: it stays here, and the target instance has it as it was before"
 )
+
+// ErrPlain is the error of commands that Redis has say no more than that.
+const ErrPlain resp.Error = "ERR"
 
 // errTarget is the error of another server, which it was sent keys to.
 func errTarget(text string) error {
@@ -287,6 +303,24 @@ func errHelloOption(opt []byte) error {
 // errClientType names a type of clients that there is not.
 func errClientType(name []byte) error {
 	return resp.Error("ERR Unknown client type '" + upToNUL(name) + "'")
+}
+
+// ErrSwitchBroadcast is the error for a client that tracks in one mode and asks for the other.
+const ErrSwitchBroadcast resp.Error = "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode."
+
+// errPrefixExists names a prefix that overlaps with one that the client has.
+func errPrefixExists(p, has string) error {
+	return resp.Error("ERR Prefix '" + p + "' overlaps with an existing prefix '" + has + "'. Prefixes for a single client must not overlap.")
+}
+
+// errPrefixTwice names two prefixes of one request that overlap.
+func errPrefixTwice(p, q string) error {
+	return resp.Error("ERR Prefix '" + p + "' overlaps with another provided prefix '" + q + "'. Prefixes for a single client must not overlap.")
+}
+
+// errInPubSub names a command that a client in RESP2 may not say while it listens.
+func errInPubSub(c *Command) error {
+	return resp.Error("ERR Can't execute '" + c.FullName + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
 }
 
 // errNoUser names a user that there is not.

@@ -82,9 +82,9 @@ func (s *Server) Restart() { s.mono = s.Clock() }
 func (s *Server) Execute(cl *Client, r *Request) Outcome {
 	c := &s.ctx
 	c.Client, c.Cmd, c.Args, c.DB, c.Out, c.owned = cl, r.Cmd, r.Args, cl.DB, &cl.Out, r.Owned
+	err := s.gate(c)
 	mark := cl.Out.Mark()
-
-	if err := s.gate(c); err != nil {
+	if err != nil {
 		return s.refuse(c, mark, err)
 	}
 	if cl.Flags&ClientMulti != 0 && c.Cmd.Flags&AtOnce == 0 {
@@ -117,8 +117,11 @@ func (s *Server) conclude(c *Ctx, mark resp.Mark, err error) Outcome {
 		return s.suspend(c)
 	}
 	s.record(cl, c.Cmd, c.Args, s.lap())
-	if cl.Flags&(ClientReplyOff|ClientReplySkip|ClientSkipNext) != 0 {
+	if cl.Flags&(ClientReplyOff|ClientReplySkip|ClientSkipNext|clientCaching) != 0 {
 		s.settle(cl, mark)
+	}
+	if len(s.aside.B)+s.tracking.own.n > 0 {
+		s.sendAside(cl)
 	}
 	if len(s.blocking.ready) > 0 {
 		s.serve()
@@ -131,6 +134,9 @@ func (s *Server) suspend(c *Ctx) Outcome {
 	cl := c.Client
 	cl.LastCmd = c.Cmd
 	cl.waiter.ns = s.lap()
+	if len(s.aside.B)+s.tracking.own.n > 0 {
+		s.sendAside(cl)
+	}
 	if len(s.blocking.ready) > 0 {
 		s.serve()
 	}
@@ -216,6 +222,9 @@ func (s *Server) settle(cl *Client, mark resp.Mark) {
 		cl.Out.Truncate(mark)
 		cl.Flags &^= ClientReplySkip
 	}
+	if cmd := s.ctx.Cmd; cl.Flags&(clientCaching|ClientMulti) == clientCaching && (cmd == nil || cmd.Parent == nil || cmd.Parent.Name != "client") {
+		cl.Flags &^= clientCaching
+	}
 	if cl.Flags&ClientSkipNext != 0 {
 		cl.Flags = cl.Flags&^ClientSkipNext | ClientReplySkip
 	}
@@ -264,8 +273,17 @@ func (s *Server) gate(c *Ctx) error {
 	if cl.Flags&ClientMonitor != 0 && flags&(Write|ReadOnly|MayReplicate) != 0 {
 		return ErrMonitorKeys
 	}
+	if s.tracking.clients > 0 {
+		s.limitTracking()
+	}
 	if s.Cfg.MaxMemory > 0 && flags&DenyOOM != 0 && !s.makeRoom() {
 		return ErrOOM
+	}
+	if err := s.writesStopped(); err != nil && (flags&Write != 0 || cmd.Name == "ping") {
+		return err
+	}
+	if cl.Flags&ClientPubSub != 0 && cl.Out.Proto != 3 && cmd.Flags&InPubSub == 0 {
+		return errInPubSub(cmd)
 	}
 	if s.Loading.On && cmd.Flags&Loading == 0 {
 		return ErrLoading

@@ -1,6 +1,10 @@
 package cmd
 
-import "fmt"
+import (
+	"fmt"
+
+	"redust/rdb"
+)
 
 // Loading. The server listens before it has its data, so that whoever asks hears LOADING
 // and when it will be over, instead of a refused connection:
@@ -30,6 +34,16 @@ type LoadState struct {
 // BeginLoad says that a load of files of so many bytes begins.
 func (s *Server) BeginLoad(totalBytes int64) {
 	s.Loading = LoadState{On: true, StartedAt: s.NowUs() / 1e6, TotalBytes: totalBytes}
+}
+
+// StoreBatch stores what was read of an RDB file: entries, and libraries of functions.
+func (s *Server) StoreBatch(b *rdb.Batch, o rdb.PutOptions) (rdb.Counts, error) {
+	for _, src := range b.Functions {
+		if err := s.LoadFunction(src); err != nil {
+			return rdb.Counts{}, err
+		}
+	}
+	return b.Put(s.KS, o)
 }
 
 // EndLoad says that the load is over: commands are let through.

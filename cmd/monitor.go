@@ -27,11 +27,14 @@ func monitorCommands() []*Command {
 	}
 }
 
-// monitor makes the client a follower. For one that is there is nothing to do, and no
-// reply either.
+// monitor makes the client a follower, which it cannot become in the middle of other
+// replies. For one that is there is nothing to do, and no reply either.
 func monitor(c *Ctx) error {
 	if c.Client.Has(ClientMonitor) {
 		return nil
+	}
+	if c.NoBlock {
+		return ErrMonitorInside
 	}
 	c.Client.Flags |= ClientMonitor
 	c.monitors = append(c.monitors, c.Client)

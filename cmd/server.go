@@ -5,7 +5,9 @@ import (
 
 	"redust/config"
 	"redust/db"
+	"redust/internal/disk"
 	"redust/metrics"
+	"redust/resp"
 )
 
 // Host is what commands need of the process around them. Every method is called on the
@@ -92,6 +94,12 @@ type Server struct {
 
 	Loading LoadState // see loading.go
 
+	// Files is where snapshots are written to; nil: the machine's file system.
+	Files disk.FS
+	// BeforeExitHook, if set, brings the journal to the disk before the process ends, or
+	// says why it cannot. With Force its error ends nothing.
+	BeforeExitHook func(o ShutdownOptions) error
+
 	UserLine      bool  // the configuration file declares the user default
 	Dirty         int64 // changes since the last save
 	LastSave      int64 // Unix seconds
@@ -117,11 +125,20 @@ type Server struct {
 	queues    []*transaction // spare ones
 	exec      *Command
 	effects   effects
+	saving    saving
+	current   *Client // whose command is running, or was the last: not the client inside of a script
+	topics    topics
+	gathering gathering
+	aside     resp.Writer // pushes to the client whose command runs, for after its reply
+	tracking  tracking
+	notify    config.Events // keyspace events that are wanted
+	notice    []byte        // scratch of one
 
-	scratch scratch // of the commands on strings
-	streams streamScratch
-	replID  string // see replicationID
-	debug   debugSettings
+	gathered wordList
+	scratch  scratch // of the commands on strings
+	streams  streamScratch
+	replID   string // see replicationID
+	debug    debugSettings
 
 	pausedUntil int64 // Unix milliseconds; 0: no pause
 	pauseAll    bool
@@ -139,13 +156,9 @@ func NewServer(cfg *config.Config, ks *db.Keyspace) *Server {
 			s.Stats.ExpireLag.Record(lateMs)
 			s.went(d, key, "expired")
 		},
-		FieldsExpired: func(d *db.DB, key []byte, lateMs int64, gone bool) {
+		FieldsExpired: func(d *db.DB, key []byte, fields [][]byte, lateMs int64) {
 			s.Stats.ExpireLag.Record(lateMs)
-			s.touchedKey(d, key)
-			s.event(d, key, "hexpired")
-			if gone {
-				s.event(d, key, "del")
-			}
+			s.fieldsWent(d, key, fields)
 		},
 		Evicted: func(d *db.DB, key []byte) { s.went(d, key, "evicted") },
 	}
@@ -171,6 +184,7 @@ func (s *Server) Configured() {
 		ZSetEntries: c.ZSetMaxListpackEntries, ZSetValue: c.ZSetMaxListpackValue,
 		ListSize: c.ListMaxListpackSize, StreamNodeBytes: c.StreamNodeMaxBytes, StreamNodeEntries: c.StreamNodeMaxEntries,
 	}
+	s.listenToKeys(c.NotifyEvents)
 	a := &s.KS.Access
 	a.LFU, a.LogFactor, a.DecayTime = c.MaxMemoryPolicy.LFU(), c.LFULogFactor, c.LFUDecayTime
 }
@@ -194,12 +208,15 @@ func (s *Server) Disconnect(cl *Client) {
 	if cl.Flags&ClientBlocked != 0 {
 		cl.waiter.leave()
 	}
+	s.topics.leaveAll(cl)
+	s.forgetTracker(cl)
+	s.Sent(cl)
 	s.endMulti(cl)
 }
 
 // UsedMemory is the memory of the data set and of the buffers around it, bytes.
 func (s *Server) UsedMemory() int64 {
-	return s.KS.Bytes() + s.ClientsMemory + int64(s.SlowLog.Bytes()+s.blocking.bytes+s.watching.bytes) + fixedBytes
+	return s.KS.Bytes() + s.ClientsMemory + int64(s.SlowLog.Bytes()+s.blocking.bytes+s.watching.bytes+s.topics.bytes) + s.tracking.bytes() + fixedBytes
 }
 
 // NowUs is the time that Begin was told, Unix microseconds.

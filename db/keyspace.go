@@ -70,10 +70,12 @@ func (t Type) String() string {
 // Keys are borrowed.
 type Hooks struct {
 	Expired func(d *DB, key []byte, lateMs int64) // after a key past its deadline is gone
-	// FieldsExpired comes after fields of the hash under key, past their deadline, are gone;
-	// with gone, the key went with them.
-	FieldsExpired func(d *DB, key []byte, lateMs int64, gone bool)
+	// FieldsExpired comes after fields of the hash under key, past their deadline, are gone:
+	// those named, or all, and the key with them, if none is.
+	FieldsExpired func(d *DB, key []byte, fields [][]byte, lateMs int64)
 	Evicted       func(d *DB, key []byte) // after a key made room for others
+	Added         func(d *DB, key []byte) // after a key was put where none was
+	Missed        func(d *DB, key []byte) // after a look-up for reading found nothing
 }
 
 // Stats counts what happens to keys.
@@ -97,7 +99,8 @@ type Keyspace struct {
 	Frozen, Paused bool
 	NoTouch        bool // the client at hand does not count as an access
 
-	replaying bool
+	replaying bool // see Replaying
+
 	dbs     []*DB
 	now     int64
 	past    int64 // deadlines up to here have passed, see Replaying
@@ -107,6 +110,7 @@ type Keyspace struct {
 	soonest int64        // see NextExpiry
 	until   int64        // see left
 	due     [][]byte     // scratch of Expire
+	late    names        // fields past their deadline that a change has removed
 	size    []byte       // scratch for keys
 	pack    []byte       // scratch for packed values under construction, see edit
 	sets    Sets         // scratch of set algebra
@@ -278,6 +282,12 @@ func (v *View) Len() int { return v.view.Len() }
 // only what is stored can be asked: key, value, type, encoding, deadline.
 func (v *View) Each(yield func(Item) bool) {
 	v.view.Each(func(r table.Ref) bool { return yield(Item{ref: r}) })
+}
+
+// Drain is Each for the last time: what has been walked over, and nobody else needs, is
+// garbage at once.
+func (v *View) Drain(yield func(Item) bool) {
+	v.view.Drain(func(r table.Ref) bool { return yield(Item{ref: r}) })
 }
 
 // Release gives a view back, on the goroutine that owns the keyspace.

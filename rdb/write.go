@@ -14,7 +14,8 @@
 // the executor clones a page before its first write (db/cow), so the walk needs no lock, and
 // neither the walk nor the end of it changes anything that the executor sees. Release gives
 // the views back, on the executor. It must not be forgotten: a view that lives makes every
-// write to an old page a copy.
+// write to an old page a copy. With WriteOptions.Drain, a page that was cloned is garbage once
+// it has been written, so that not all that changes during a snapshot is there twice.
 //
 // # The lowest version
 //
@@ -104,6 +105,7 @@ type WriteOptions struct {
 	Checksum   bool
 	History    History
 	Aux        []Aux     // in their order; see AuxFields
+	Drain      bool      // the snapshot will not be read again, and is given up while it is written
 	Progress   *Progress // if not nil, is told how far it is, and may stop it
 	KeyDelayUs int       // microseconds to wait after each key, or if negative, one for so many keys; for tests
 	// FlushBytes makes the system begin to write the file to the disk whenever it has
@@ -128,12 +130,16 @@ func AuxFields(version string, nowUnix, usedMemory int64, aof bool) []Aux {
 	}
 }
 
-// Progress tells how far a writer has come, and can stop it. Any goroutine may ask; the zero
-// value is ready.
+// Progress tells how far a writer has come, and can stop it. Any goroutine may ask. Use
+// NewProgress.
 type Progress struct {
 	keys    atomic.Int64
 	stopped atomic.Bool
+	over    chan struct{}
 }
+
+// NewProgress returns that of a writer that is about to start.
+func NewProgress() *Progress { return &Progress{over: make(chan struct{})} }
 
 // Keys is the number of keys that have been written.
 func (p *Progress) Keys() int64 { return p.keys.Load() }
@@ -144,12 +150,19 @@ func (p *Progress) Cancel() { p.stopped.Store(true) }
 // Cancelled tells whether somebody has called Cancel.
 func (p *Progress) Cancelled() bool { return p.stopped.Load() }
 
+// Finish says that the work is over, whatever came of it. The writer's goroutine calls it once,
+// when the files are as they will stay.
+func (p *Progress) Finish() { close(p.over) }
+
+// Wait returns when the work is over.
+func (p *Progress) Wait() { <-p.over }
+
 // ErrCancelled is what a writer returns whose Progress was told to Cancel.
 var ErrCancelled = errors.New("cancelled")
 
 // Write writes a file. An error is w's, or ErrCancelled.
 func Write(w io.Writer, s *Snapshot, o WriteOptions) error {
-	e := &encoder{buf: make([]byte, 0, bufBytes), w: w, summed: o.Checksum, compress: o.Compress, version: s.Version()}
+	e := &encoder{buf: make([]byte, 0, bufBytes), w: w, summed: o.Checksum, compress: o.Compress, version: s.Version(), progress: o.Progress}
 	e.buf = fmt.Appendf(e.buf, "REDIS%04d", e.version)
 	for _, a := range o.Aux {
 		e.buf = append(e.buf, opAux)
@@ -197,8 +210,11 @@ const everyKeys = 1024
 
 // view writes all entries of a database.
 func (k *keys) view(v *db.View) {
-	e := k.encoder
-	v.Each(func(it db.Item) bool {
+	e, walk := k.encoder, v.Each
+	if k.o.Drain {
+		walk = v.Drain
+	}
+	walk(func(it db.Item) bool {
 		if at := it.ExpireAt(); at != 0 {
 			e.buf = append(e.buf, opExpireTimeMs)
 			e.fixed64(uint64(at))
@@ -228,9 +244,7 @@ func (k *keys) look() {
 	k.reckon = k.n + everyKeys
 	if p := k.o.Progress; p != nil {
 		p.keys.Store(k.n)
-		if p.Cancelled() && k.err == nil {
-			k.err = ErrCancelled
-		}
+		k.check()
 	}
 	if k.o.KeyDelayUs != 0 {
 		k.delay()
@@ -248,9 +262,7 @@ func (k *keys) delay() {
 	const piece = 10 * time.Millisecond // after which somebody may have called Cancel
 	for left := time.Duration(us) * time.Microsecond; left > 0 && k.err == nil; left -= piece {
 		time.Sleep(min(left, piece))
-		if p := k.o.Progress; p != nil && p.Cancelled() {
-			k.err = ErrCancelled
-		}
+		k.check()
 	}
 }
 
