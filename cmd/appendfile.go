@@ -299,7 +299,7 @@ func (s *Server) appendOnly() {
 			a.job.r.Progress().Cancel()
 		}
 		a.on, a.first, a.scheduled, a.lost, a.why = false, false, false, false, ""
-		s.hold(false)
+		s.holdWrites(false)
 	}
 }
 
@@ -368,14 +368,14 @@ func (s *Server) tickHeld() {
 	}
 	stuck := acked != math.MaxInt64 && now-a.stuckAt >= heldMs
 	if a.held {
-		s.hold(waits > heldBytes/2 || stuck)
+		s.holdWrites(waits > heldBytes/2 || stuck)
 	} else {
-		s.hold(waits > heldBytes || stuck)
+		s.holdWrites(waits > heldBytes || stuck)
 	}
 }
 
-// hold begins or ends to hold writes back.
-func (s *Server) hold(on bool) {
+// holdWrites begins or ends to hold writes back.
+func (s *Server) holdWrites(on bool) {
 	a := &s.appending
 	if a.held == on {
 		return

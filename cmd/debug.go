@@ -61,7 +61,8 @@ func debugWords() []debugWord {
 			"Replies with a value of a type: string integer double bignum null array set map attrib push verbatim true false."},
 		{"QUICKLIST-PACKED-THRESHOLD", 1, 1, debugPackedThreshold, "<size>",
 			"Sets from which size on an element of a list stands for itself; 0 sets the default."},
-		{"RELOAD", 0, -1, func(*Ctx) error { return ErrNoSnapshots }, "[option ...]", "Is refused: there are no snapshots yet."},
+		{"RELOAD", 0, -1, debugReload, "[NOSAVE] [NOFLUSH] [MERGE]",
+			"Saves the data set, empties it and loads it again; or without one of the first two. MERGE lets keys of the file replace those that exist."},
 		{"REPLYBUFFER", 2, 2, debugReplyBuffer, "<PEAK-RESET-TIME NEVER|RESET|time | RESIZING 0|1>",
 			"Sets when the buffers for replies may become smaller, in milliseconds, and whether they do."},
 		{"SET-ACTIVE-EXPIRE", 1, 1, debugSetActiveExpire, "<0|1>", "Stops the removal of expired keys that nobody looks at, or lets it go on."},
@@ -219,6 +220,7 @@ func debugPopulate(c *Ctx) error {
 		}
 		c.DB.SetString(key, text, 0, 0)
 		c.Changed(c.DB, key, "")
+		c.setEffect(key, text, 0)
 	}
 	c.Out.OK()
 	return nil
