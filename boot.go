@@ -170,12 +170,7 @@ func (b *boot) store(batch *rdb.Batch, o rdb.PutOptions) error {
 	for _, a := range batch.Aux {
 		b.fact(a)
 	}
-	for _, src := range batch.Functions {
-		if err := b.function(src); err != nil {
-			return err
-		}
-	}
-	n, err := batch.Put(b.table.KS, o)
+	n, err := b.table.StoreBatch(batch, o)
 	l.KeysLoaded += n.Loaded
 	l.KeysExpired += n.Expired
 	l.ReadBytes = b.doneAt + batch.Bytes
@@ -201,11 +196,6 @@ func (b *boot) fact(a rdb.Aux) {
 			b.p.log.Notice("RDB is base AOF")
 		}
 	}
-}
-
-// function takes in a library of functions.
-func (b *boot) function([]byte) error {
-	return errors.New("it holds libraries of functions (FUNCTION LOAD), which this version does not have")
 }
 
 // progress logs how far the load is, every few seconds.

@@ -88,6 +88,10 @@ const (
 	ErrTimeoutMinus   resp.Error = "ERR timeout is negative"
 	ErrTimeoutRange   resp.Error = "ERR timeout is out of range"
 	ErrSlowCount      resp.Error = "ERR count should be greater than or equal to -1"
+	ErrSave           resp.Error = "ERR"
+	ErrSaveRunning    resp.Error = "ERR Background save already in progress"
+	ErrNoSave         resp.Error = "ERR Background saving is currently not in progress or scheduled"
+	ErrMisconfRDB     resp.Error = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
 	ErrNoShutdown     resp.Error = "ERR No shutdown in progress."
 	ErrShutdown       resp.Error = "ERR Errors trying to SHUTDOWN. Check logs."
 	ErrBusyKey        resp.Error = "BUSYKEY Target key name already exists."
@@ -99,7 +103,6 @@ const (
 	ErrMigrateKeys    resp.Error = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string"
 	ErrReloadOption   resp.Error = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
 	ErrReload         resp.Error = "ERR Error trying to load the RDB dump, check server logs."
-	ErrNoSnapshots    resp.Error = "ERR this server cannot save or load snapshots yet"
 	ErrNoJournal      resp.Error = "ERR this server has no append only file yet"
 	ErrNoModules      resp.Error = "ERR Error loading the extension. Please check the server logs."
 	ErrNoModule       resp.Error = "ERR Error unloading module: no such module with that name"
@@ -197,6 +200,9 @@ const (
 	ErrMigrateRead    resp.Error = "IOERR error or timeout reading to target instance"
 	ErrMigrateChanged resp.Error = "ERR a key changed while it was being migrated: it stays here, and the target instance has it as it was before"
 )
+
+// ErrPlain is the error of commands that Redis has say no more than that.
+const ErrPlain resp.Error = "ERR"
 
 // errTarget is the error of another server, which it was sent keys to.
 func errTarget(text string) error {

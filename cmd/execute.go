@@ -247,6 +247,9 @@ func (s *Server) gate(c *Ctx) error {
 	if s.Cfg.MaxMemory > 0 && flags&DenyOOM != 0 && !s.makeRoom() {
 		return ErrOOM
 	}
+	if err := s.writesStopped(); err != nil && (flags&Write != 0 || cmd.Name == "ping") {
+		return err
+	}
 	if s.Loading.On && cmd.Flags&Loading == 0 {
 		return ErrLoading
 	}

@@ -5,6 +5,7 @@ import (
 
 	"redust/config"
 	"redust/db"
+	"redust/internal/disk"
 	"redust/metrics"
 )
 
@@ -89,6 +90,12 @@ type Server struct {
 
 	Loading LoadState // see loading.go
 
+	// Files is where snapshots are written to; nil: the machine's file system.
+	Files disk.FS
+	// BeforeExitHook, if set, brings the journal to the disk before the process ends, or
+	// says why it cannot. With Force its error ends nothing.
+	BeforeExitHook func(o ShutdownOptions) error
+
 	UserLine      bool  // the configuration file declares the user default
 	Dirty         int64 // changes since the last save
 	LastSave      int64 // Unix seconds
@@ -113,6 +120,7 @@ type Server struct {
 	queues    []*transaction // spare ones
 	exec      *Command
 	effects   effects
+	saving    saving
 
 	scratch scratch // of the commands on strings
 	streams streamScratch

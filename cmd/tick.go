@@ -9,6 +9,7 @@ func (s *Server) Tick() {
 	s.Stats.LoopCommandUs += s.commandNs / 1000
 	s.commandNs %= 1000
 	s.KS.Tidy()
+	s.tickSave()
 	if s.Cfg.MaxMemory > 0 {
 		s.makeRoom() // what CONFIG SET maxmemory asks for, though nobody writes
 	}
