@@ -82,6 +82,9 @@ type Server struct {
 	Clock    func() int64 // monotonic nanoseconds
 	Random   func() uint64
 
+	// AppendFile is the append only file, switched on or not, see appendfile.go; nil: none.
+	AppendFile AppendFile
+
 	// Journal takes the effects of what is run; nil: nobody wants them.
 	Journal Journal
 
@@ -121,6 +124,7 @@ type Server struct {
 	exec      *Command
 	effects   effects
 	saving    saving
+	appending appending
 
 	scratch scratch // of the commands on strings
 	streams streamScratch
@@ -174,6 +178,7 @@ func (s *Server) Configured() {
 		ZSetEntries: c.ZSetMaxListpackEntries, ZSetValue: c.ZSetMaxListpackValue,
 		ListSize: c.ListMaxListpackSize, StreamNodeBytes: c.StreamNodeMaxBytes, StreamNodeEntries: c.StreamNodeMaxEntries,
 	}
+	s.appendOnly()
 	a := &s.KS.Access
 	a.LFU, a.LogFactor, a.DecayTime = c.MaxMemoryPolicy.LFU(), c.LFULogFactor, c.LFUDecayTime
 }
