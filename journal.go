@@ -59,9 +59,9 @@ func (p *process) joinJournal(table *cmd.Server, srv *loop.Server) error {
 			result <- nil
 			return
 		}
-		snap, opt := table.AppendSnapshot()
+		snap, asRDB, opt := table.AppendSnapshot()
 		var err error
-		srv.Background(func() { err = a.open(snap, opt) }, func() {
+		srv.Background(func() { err = a.open(snap, asRDB, opt) }, func() {
 			snap.Release()
 			if err == nil {
 				a.join(true)
@@ -78,12 +78,12 @@ func (p *process) joinJournal(table *cmd.Server, srv *loop.Server) error {
 	}
 }
 
-func (a *appendFile) open(s *rdb.Snapshot, o *rdb.WriteOptions) error {
+func (a *appendFile) open(s *rdb.Snapshot, asRDB bool, o rdb.WriteOptions) error {
 	at, err := a.p.journalPlace()
 	if err != nil {
 		return err
 	}
-	return a.Start(at, s, o)
+	return a.Start(at, s, asRDB, o)
 }
 
 // join hands the file to the server.

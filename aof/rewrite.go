@@ -173,37 +173,43 @@ func (w *Writer) turn(r *Rewrite, at int64) error {
 	return nil
 }
 
-// Write makes the snapshot the base, as an RDB file with these options or, without, as
-// commands, and publishes it with the increment of Turn. It returns when that is done or
-// has failed.
-func (r *Rewrite) Write(s *rdb.Snapshot, o *rdb.WriteOptions) error {
+// Write makes the snapshot the base, as an RDB file or as commands, and publishes it with the
+// increment of Turn. It returns when that is done or has failed.
+func (r *Rewrite) Write(s *rdb.Snapshot, asRDB bool, o rdb.WriteOptions) error {
 	defer r.progress.Finish()
 	if err := <-r.turned; err != nil {
 		return err
 	}
 	w := r.w
 	temp := fmt.Sprintf("temp-rewriteaof-bg-%d.aof", os.Getpid())
-	var size int64
-	var err error
-	if path := w.place.Path(temp); o != nil {
-		opt := *o
-		opt.Progress = r.progress
-		size, err = rdb.WriteTemp(w.place.FS, path, s, opt)
-	} else {
-		size, err = writeCommands(w.place.FS, path, s, r.progress)
-	}
+	o.Progress = r.progress
+	size, err := w.writeBase(w.place, temp, s, asRDB, o)
 	if err != nil {
 		return fmt.Errorf("aof: write the base: %w", err)
 	}
 	if err := r.good(); err != nil {
 		return errors.Join(err, w.remove(temp))
 	}
-	if err := r.publish(temp, o != nil); err != nil {
+	if err := r.publish(temp, asRDB); err != nil {
 		return err
 	}
 	r.tell(size)
 	w.deleteHistory()
 	return nil
+}
+
+// writeBase writes the snapshot to a file of the directory at p, and syncs it.
+func (w *Writer) writeBase(p Place, name string, s *rdb.Snapshot, asRDB bool, o rdb.WriteOptions) (size int64, err error) {
+	if asRDB {
+		return rdb.WriteTemp(p.FS, p.Path(name), s, o)
+	}
+	unix := int64(0)
+	w.mu.Lock()
+	if w.set.Timestamps {
+		unix = w.nowMs / 1000
+	}
+	w.mu.Unlock()
+	return writeCommands(p.FS, p.Path(name), s, &o, unix)
 }
 
 // tell tells the writer that its file counts now, and has a base of so many bytes.
@@ -324,9 +330,9 @@ func (w *Writer) remove(name string) error {
 }
 
 // Start opens the append only file at p of a server that has loaded it, and goes on in the
-// last increment. If there are no files, s, the data set as it is, becomes the base, with
-// options as for Rewrite.Write. Nothing may be open. It waits for the disk.
-func (w *Writer) Start(p Place, s *rdb.Snapshot, o *rdb.WriteOptions) error {
+// last increment. If there are no files, s, the data set as it is, becomes the base, written
+// as by Rewrite.Write. Nothing may be open. It waits for the disk.
+func (w *Writer) Start(p Place, s *rdb.Snapshot, asRDB bool, o rdb.WriteOptions) error {
 	w.files.Lock()
 	defer w.files.Unlock()
 	if err := w.find(p); err != nil {
@@ -338,14 +344,9 @@ func (w *Writer) Start(p Place, s *rdb.Snapshot, o *rdb.WriteOptions) error {
 	m := w.manifest.Clone()
 	dirty := false
 	if m.Base == nil && len(m.Incr) == 0 {
-		b := m.NextBase(p.Name, o != nil)
-		var err error
-		if o != nil {
-			_, err = rdb.WriteFile(p.FS, p.Path(b.Name), s, *o)
-		} else {
-			_, err = writeCommands(p.FS, p.Path(b.Name), s, nil)
-		}
-		if err != nil {
+		b := m.NextBase(p.Name, asRDB)
+		// Until the manifest names it, it is no more than a temporary file.
+		if _, err := w.writeBase(p, b.Name, s, asRDB, o); err != nil {
 			return fmt.Errorf("aof: create base %s: %w", b.Name, err)
 		}
 		w.o.Log(Notice, "Creating AOF base file "+b.Name+" on server start")

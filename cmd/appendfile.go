@@ -64,7 +64,7 @@ const (
 type Rewrite interface {
 	Prepare() error
 	Turn() // on the executor, when the snapshot is taken
-	Write(s *rdb.Snapshot, o *rdb.WriteOptions) error
+	Write(s *rdb.Snapshot, asRDB bool, o rdb.WriteOptions) error
 	Drop() error // instead of Turn
 	Progress() *rdb.Progress
 }
@@ -105,7 +105,8 @@ type rewriteJob struct {
 	r     Rewrite
 	kind  RewriteKind
 	snap  *rdb.Snapshot
-	opt   *rdb.WriteOptions
+	asRDB bool
+	opt   rdb.WriteOptions
 	began int64 // Unix seconds
 	stop  bool  // nobody wants it any more
 	err   error // read after it is done
@@ -174,25 +175,22 @@ func (s *Server) turn(j *rewriteJob) {
 	}
 	s.TellJournal()
 	s.NameDB()
-	j.snap, j.opt = s.AppendSnapshot()
+	j.snap, j.asRDB, j.opt = s.AppendSnapshot()
 	if j.kind != RewriteAlone {
 		s.Journal = s.AppendFile
 	}
 	j.r.Turn()
-	s.Host.Background(func() { j.err = j.r.Write(j.snap, j.opt) }, func() { s.rewritten(j) })
+	s.Host.Background(func() { j.err = j.r.Write(j.snap, j.asRDB, j.opt) }, func() { s.rewritten(j) })
 }
 
 // AppendSnapshot is what a new append only file begins with, and how it is to be written,
 // see Rewrite.Write.
-func (s *Server) AppendSnapshot() (*rdb.Snapshot, *rdb.WriteOptions) {
-	if !s.Cfg.AOFUseRDBPreamble {
-		return s.Snapshot(), nil
-	}
-	o := s.rdbOptions(true)
+func (s *Server) AppendSnapshot() (snap *rdb.Snapshot, asRDB bool, o rdb.WriteOptions) {
+	o = s.rdbOptions(true)
 	if !s.Cfg.AOFIncrementalFsync {
 		o.FlushBytes = 0
 	}
-	return s.Snapshot(), &o
+	return s.Snapshot(), s.Cfg.AOFUseRDBPreamble, o
 }
 
 // AppendBeginning tells whether the append only file has been switched on and is not whole
@@ -301,7 +299,7 @@ func (s *Server) appendOnly() {
 			a.job.r.Progress().Cancel()
 		}
 		a.on, a.first, a.scheduled, a.lost, a.why = false, false, false, false, ""
-		s.hold(false)
+		s.holdWrites(false)
 	}
 }
 
@@ -370,14 +368,14 @@ func (s *Server) tickHeld() {
 	}
 	stuck := acked != math.MaxInt64 && now-a.stuckAt >= heldMs
 	if a.held {
-		s.hold(waits > heldBytes/2 || stuck)
+		s.holdWrites(waits > heldBytes/2 || stuck)
 	} else {
-		s.hold(waits > heldBytes || stuck)
+		s.holdWrites(waits > heldBytes || stuck)
 	}
 }
 
-// hold begins or ends to hold writes back.
-func (s *Server) hold(on bool) {
+// holdWrites begins or ends to hold writes back.
+func (s *Server) holdWrites(on bool) {
 	a := &s.appending
 	if a.held == on {
 		return

@@ -52,7 +52,9 @@ const (
 	Sentinel
 	Protected
 	TouchesArbitraryKeys
-	AtOnce // run inside of a transaction, not queued
+	InPubSub // allowed to a client in RESP2 that listens to channels
+	AtOnce   // run inside of a transaction, not queued
+	Lua      // runs scripts
 )
 
 // Command is one command or subcommand. The declared part is constant; Stats change.
@@ -176,6 +178,7 @@ func families() [][]*Command {
 		streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands(),
 		zsetCommands(), zsetRangeCommands(), zsetPopCommands(), zsetAlgebraCommands(),
 		geoCommands(), sortCommands(), multiCommands(), watchCommands(), dumpCommands(), migrateCommands(),
+		pubsubCommands(), evalCommands(),
 	}
 }
 

@@ -230,6 +230,7 @@ func changedDocs() map[string]string {
 		"bitpos arguments":                  blocks,
 		"bitop arguments":                   "7.2 lists the operations",
 		"bgsave arguments":                  "CANCEL came later",
+		"psubscribe arguments":              wrapped,
 		"client|kill arguments":             "7.2 names types as they are written, and has a choice for SKIPME; MAXAGE came later",
 		"client|kill history":               "both changes of 2.8.12 are one entry; MAXAGE came later",
 		"client|list arguments":             "as client|kill; ID takes one or more without a block",

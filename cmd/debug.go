@@ -220,6 +220,7 @@ func debugPopulate(c *Ctx) error {
 		}
 		c.DB.SetString(key, text, 0, 0)
 		c.Changed(c.DB, key, "")
+		c.setEffect(key, text, 0)
 	}
 	c.Out.OK()
 	return nil

@@ -306,6 +306,9 @@ func flushMode(c *Ctx) error {
 func (c *Ctx) Flushed(d *db.DB, n int) {
 	c.Server.Dirty += int64(n)
 	c.blocking.replaced(d)
+	if c.tracking.clients > 0 {
+		c.invalidateAll()
+	}
 }
 
 // swapDB exchanges contents; clients stay at the index they selected.

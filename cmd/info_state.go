@@ -31,7 +31,7 @@ func (s *Server) infoClients(r *report) {
 	r.int("client_recent_max_input_buffer", int64(input))
 	r.int("client_recent_max_output_buffer", int64(output))
 	r.int("blocked_clients", waiting)
-	r.int("tracking_clients", 0)
+	r.int("tracking_clients", int64(s.tracking.clients))
 	b := &s.blocking
 	r.int("clients_in_timeout_table", int64(len(b.timed)))
 	r.int("total_blocking_keys", int64(b.keys))
@@ -65,7 +65,12 @@ func (s *Server) infoStats(r *report) {
 	st.KeyspaceHits, st.KeyspaceMisses = k.Hits, k.Misses
 	st.ExpiredFields = k.FieldsExpired
 	st.ExpiredKeys, st.ExpiredTimeCapReached, st.EvictedKeys = k.Expired, k.TimeCapReached, k.Evicted
-	*r = metrics.AppendFields(*r, st.Fields(nil, metrics.Gauges{MigrateCachedSockets: int64(s.Host.CachedPeers())}))
+	*r = metrics.AppendFields(*r, st.Fields(nil, metrics.Gauges{
+		PubSubChannels: int64(s.topics.count(channelTopic)), PubSubPatterns: int64(s.topics.count(patternTopic)),
+		PubSubShardChannels: int64(s.topics.count(shardTopic)),
+		TrackingKeys:        int64(s.tracking.readers.keys()), TrackingItems: int64(s.tracking.readers.items),
+		TrackingPrefixes: int64(len(s.tracking.prefixes)), MigrateCachedSockets: int64(s.Host.CachedPeers()),
+	}))
 }
 
 func (s *Server) infoReplication(r *report) {

@@ -196,6 +196,11 @@ func (h *harness) pass(ms int64) {
 func (h *harness) goOn() {
 	for {
 		h.Wake()
+		h.Broadcast()
+		for _, p := range h.clients {
+			h.Settle(p.cl)
+		}
+		h.Scatter(false)
 		switch {
 		case len(h.done) > 0:
 			done := h.done[0]
@@ -462,3 +467,6 @@ func (h *harness) Transfer(t *Transfer) { t.Trouble = Connecting }
 
 // CachedPeers implements Host.
 func (h *harness) CachedPeers() int { return 0 }
+
+// After implements Host.
+func (h *harness) After(_ int64, f func()) { h.done = append(h.done, f) }

@@ -7,6 +7,7 @@ import (
 	"redust/db"
 	"redust/internal/disk"
 	"redust/metrics"
+	"redust/resp"
 )
 
 // Host is what commands need of the process around them. Every method is called on the
@@ -33,6 +34,9 @@ type Host interface {
 	Collect()
 	// Background runs work on a goroutine of its own, and then done on the executor.
 	Background(work, done func())
+	// After runs f on the executor after a while, milliseconds, in which others are
+	// served.
+	After(ms int64, f func())
 	// Transfer sends keys to another server and waits for what that says. Unlike the others
 	// it may be called from any goroutine, since it takes a while.
 	Transfer(t *Transfer)
@@ -118,6 +122,7 @@ type Server struct {
 	touched   uint64
 	monitors  []*Client
 	blocking  blocking
+	scripting scripting
 	watching  watching
 	eyes      int            // clients that wait for keys, and that watch some: whom touchedKey has to tell
 	queues    []*transaction // spare ones
@@ -125,11 +130,19 @@ type Server struct {
 	effects   effects
 	saving    saving
 	appending appending
+	current   *Client // whose command is running, or was the last: not the client inside of a script
+	topics    topics
+	gathering gathering
+	aside     resp.Writer // pushes to the client whose command runs, for after its reply
+	tracking  tracking
+	notify    config.Events // keyspace events that are wanted
+	notice    []byte        // scratch of one
 
-	scratch scratch // of the commands on strings
-	streams streamScratch
-	replID  string // see replicationID
-	debug   debugSettings
+	gathered wordList
+	scratch  scratch // of the commands on strings
+	streams  streamScratch
+	replID   string // see replicationID
+	debug    debugSettings
 
 	pausedUntil int64 // Unix milliseconds; 0: no pause
 	pauseAll    bool
@@ -141,18 +154,15 @@ func NewServer(cfg *config.Config, ks *db.Keyspace) *Server {
 	s := &Server{KS: ks, Commands: NewTable(), Cfg: cfg, ActiveExpire: true}
 	s.ctx.Server, s.exec = s, s.Commands.Named("exec")
 	s.NameDB()
+	s.initScripts()
 	ks.Hooks = db.Hooks{
 		Expired: func(d *db.DB, key []byte, lateMs int64) {
 			s.Stats.ExpireLag.Record(lateMs)
 			s.went(d, key, "expired")
 		},
-		FieldsExpired: func(d *db.DB, key []byte, lateMs int64, gone bool) {
+		FieldsExpired: func(d *db.DB, key []byte, fields [][]byte, lateMs int64) {
 			s.Stats.ExpireLag.Record(lateMs)
-			s.touchedKey(d, key)
-			s.event(d, key, "hexpired")
-			if gone {
-				s.event(d, key, "del")
-			}
+			s.fieldsWent(d, key, fields)
 		},
 		Evicted: func(d *db.DB, key []byte) { s.went(d, key, "evicted") },
 	}
@@ -179,6 +189,7 @@ func (s *Server) Configured() {
 		ListSize: c.ListMaxListpackSize, StreamNodeBytes: c.StreamNodeMaxBytes, StreamNodeEntries: c.StreamNodeMaxEntries,
 	}
 	s.appendOnly()
+	s.listenToKeys(c.NotifyEvents)
 	a := &s.KS.Access
 	a.LFU, a.LogFactor, a.DecayTime = c.MaxMemoryPolicy.LFU(), c.LFULogFactor, c.LFUDecayTime
 }
@@ -195,18 +206,22 @@ func (s *Server) Connect(id int64, conn Conn) *Client {
 
 // Disconnect forgets what the server holds of a client that has gone.
 func (s *Server) Disconnect(cl *Client) {
+	cl.Flags |= clientGone
 	if cl.Flags&ClientMonitor != 0 {
 		s.unmonitor(cl)
 	}
 	if cl.Flags&ClientBlocked != 0 {
 		cl.waiter.leave()
 	}
+	s.topics.leaveAll(cl)
+	s.forgetTracker(cl)
+	s.Sent(cl)
 	s.endMulti(cl)
 }
 
 // UsedMemory is the memory of the data set and of the buffers around it, bytes.
 func (s *Server) UsedMemory() int64 {
-	return s.KS.Bytes() + s.ClientsMemory + int64(s.SlowLog.Bytes()+s.blocking.bytes+s.watching.bytes) + fixedBytes
+	return s.KS.Bytes() + s.ClientsMemory + int64(s.SlowLog.Bytes()+s.blocking.bytes+s.watching.bytes+s.topics.bytes) + s.tracking.bytes() + fixedBytes
 }
 
 // NowUs is the time that Begin was told, Unix microseconds.

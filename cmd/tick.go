@@ -11,7 +11,7 @@ func (s *Server) Tick() {
 	s.KS.Tidy()
 	s.tickSave()
 	s.tickAppend()
-	if s.Cfg.MaxMemory > 0 {
+	if s.Cfg.MaxMemory > 0 && !s.Busy() {
 		s.makeRoom() // what CONFIG SET maxmemory asks for, though nobody writes
 	}
 	if used := s.UsedMemory(); used > s.PeakMemory {

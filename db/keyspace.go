@@ -70,10 +70,12 @@ func (t Type) String() string {
 // Keys are borrowed.
 type Hooks struct {
 	Expired func(d *DB, key []byte, lateMs int64) // after a key past its deadline is gone
-	// FieldsExpired comes after fields of the hash under key, past their deadline, are gone;
-	// with gone, the key went with them.
-	FieldsExpired func(d *DB, key []byte, lateMs int64, gone bool)
+	// FieldsExpired comes after fields of the hash under key, past their deadline, are gone:
+	// those named, or all, and the key with them, if none is.
+	FieldsExpired func(d *DB, key []byte, fields [][]byte, lateMs int64)
 	Evicted       func(d *DB, key []byte) // after a key made room for others
+	Added         func(d *DB, key []byte) // after a key was put where none was
+	Missed        func(d *DB, key []byte) // after a look-up for reading found nothing
 }
 
 // Stats counts what happens to keys.
@@ -108,6 +110,7 @@ type Keyspace struct {
 	soonest int64        // see NextExpiry
 	until   int64        // see left
 	due     [][]byte     // scratch of Expire
+	late    names        // fields past their deadline that a change has removed
 	size    []byte       // scratch for keys
 	pack    []byte       // scratch for packed values under construction, see edit
 	sets    Sets         // scratch of set algebra

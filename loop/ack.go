@@ -3,6 +3,8 @@ package loop
 import (
 	"math"
 	"runtime"
+
+	"redust/cmd"
 )
 
 // A client hears of what it has changed when that is safe, and not before. The executor
@@ -136,6 +138,9 @@ func (s *Server) releaseAll() {
 
 // releaseOne sends what of a client's replies may leave.
 func (s *Server) releaseOne(c *client, acked int64) {
+	if c.Flags&cmd.ClientInScript != 0 {
+		return // the last reply is half written; it is sent when the script is over
+	}
 	if c.AckAt > acked {
 		if c.gone {
 			return
