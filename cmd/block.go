@@ -187,6 +187,9 @@ func (s *Server) Wake() {
 // serve serves whoever can be served, until no key is ready.
 func (s *Server) serve() {
 	b := &s.blocking
+	if s.scripting.busy { // the script may take back what it has put there
+		return
+	}
 	for i := 0; i < len(b.ready); i++ {
 		q := b.ready[i]
 		b.ready[i] = nil
@@ -277,6 +280,9 @@ func (s *Server) finish(w *waiter, mark resp.Mark, err error) {
 // sendTo sends a client that is not the one at hand its reply.
 func (s *Server) sendTo(cl *Client, mark resp.Mark) {
 	s.settle(cl, mark)
+	if len(s.aside.B)+s.tracking.own.n > 0 {
+		s.sendAside(cl)
+	}
 	if cl.Conn != nil {
 		cl.Conn.Send()
 	}

@@ -46,10 +46,14 @@ func (c *Ctx) Gone(d *db.DB, key []byte) { c.Also(d, key, "del") }
 func (s *Server) went(d *db.DB, key []byte, event string) {
 	s.byItself(d, 2).Str("DEL").Arg(key)
 	s.ended()
-	if s.eyes > 0 {
-		s.tell(d, key, event == "expired")
+	expired := event == "expired"
+	if s.eyes > 0 && !expired {
+		s.tell(d, key, false)
 	}
 	s.event(d, key, event)
+	if s.eyes > 0 && expired {
+		s.tell(d, key, true)
+	}
 }
 
 // fieldsWent reports fields of a hash that reached their deadline: those named, or all of them,
@@ -61,11 +65,11 @@ func (s *Server) fieldsWent(d *db.DB, key []byte, fields [][]byte) {
 		s.byItself(d, 2+len(fields)).Str("HDEL").Arg(key).Args(fields)
 	}
 	s.ended()
-	s.touchedKey(d, key)
 	s.event(d, key, "hexpired")
 	if fields == nil {
 		s.event(d, key, "del")
 	}
+	s.touchedKey(d, key)
 }
 
 // woken has those looked after who wait for a key of which only they care what changed: a
@@ -93,11 +97,17 @@ func (s *Server) tell(d *db.DB, key []byte, expired bool) {
 	if s.watching.clients > 0 {
 		s.watchedChanged(d, hash, key, expired)
 	}
+	if s.tracking.clients > 0 {
+		s.invalidate(key, true)
+	}
 }
 
 // event reports a keyspace event.
 func (s *Server) event(d *db.DB, key []byte, event string) {
 	if s.OnChange != nil {
 		s.OnChange(d, key, event)
+	}
+	if s.notify != 0 {
+		s.announce(d, key, event)
 	}
 }

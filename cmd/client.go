@@ -26,7 +26,14 @@ const (
 	ClientMulti                               // has said MULTI
 	ClientSpoilt                              // in MULTI: something was refused, EXEC will be
 	ClientDirty                               // a key that it watches has changed
+	ClientInScript                            // its script is past the threshold, and waits for its next slice
 	clientKilled                              // closed over its head: not listed, and gets no replies
+	ClientPubSub                              // listens to channels, patterns or shard channels
+	ClientTracking                            // is told of changes, see tracking.go
+	clientCaching                             // CLIENT CACHING was the command before
+	clientBroadcast                           // tracks by prefix
+	clientBroken                              // whom its messages are redirected to has gone
+	clientGone                                // its connection is closed
 )
 
 // Client is the session of one connection, as commands see it. It belongs to the
@@ -56,8 +63,11 @@ type Client struct {
 
 	SoftLimitSince int64 // when its output first was over the soft limit, Unix milliseconds; 0: it is not
 
-	Conn   Conn // what is behind the session
-	waiter *waiter
+	Conn    Conn // what is behind the session
+	waiter  *waiter
+	seating *seating // what it listens to
+	extent  extent   // what it is to be sent before Out
+	tracker *tracker // how it is told of changes; kept until it goes
 
 	tx         *transaction // what it has queued since MULTI
 	watches    *watch       // what it watches
@@ -96,5 +106,5 @@ func (cl *Client) MemBytes() int {
 	if cl.waiter != nil {
 		n += cl.waiter.memBytes()
 	}
-	return n + cl.tx.memBytes() + cl.watchCount*sizeOfWatch
+	return n + cl.tx.memBytes() + cl.watchCount*sizeOfWatch + cl.seating.memBytes() + cl.tracker.memBytes()
 }

@@ -27,7 +27,7 @@ func clientCommands() []*Command {
 		Flags: Sentinel,
 		Doc: Doc{Group: "connection", Since: "2.4.0", Complexity: "Depends on subcommand.",
 			Summary: "Container of commands about connections."},
-		Subs: []*Command{
+		Subs: append(trackingCommands(), []*Command{
 			{
 				Name: "capa", Arity: -3, Run: clientCapa,
 				Flags: NoScript | Loading | Stale, ACL: acl.Connection,
@@ -140,7 +140,7 @@ func clientCommands() []*Command {
 				Doc: Doc{Group: "connection", Since: "6.2.0", Complexity: "O(N) where N is the number of connections held back",
 					Summary: "Ends what CLIENT PAUSE began."},
 			},
-		},
+		}...),
 	}}
 }
 

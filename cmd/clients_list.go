@@ -25,7 +25,20 @@ const (
 )
 
 // kind is normal for whoever only sends commands, followers of MONITOR included.
-func (cl *Client) kind() clientKind { return normalKind }
+func (cl *Client) kind() clientKind {
+	if cl.Flags&ClientPubSub != 0 {
+		return pubsubKind
+	}
+	return normalKind
+}
+
+// OutputClass is whose limits hold for the client's output.
+func (cl *Client) OutputClass() int {
+	if cl.Flags&ClientPubSub != 0 {
+		return config.ClassPubSub
+	}
+	return config.ClassNormal
+}
 
 // clientFilter says which clients are meant; what is zero does not matter. Its slices
 // are borrowed arguments.
@@ -163,7 +176,9 @@ func (s *Server) appendClient(b []byte, cl *Client, running *Ctx) []byte {
 	num(" idle=", (now-cl.Active)/1000)
 	b = appendClientFlags(append(b, " flags="...), cl.Flags)
 	num(" db=", int64(cl.DB.ID))
-	str(" sub=0 psub=0 ssub=0", "")
+	num(" sub=", int64(cl.seats(channelTopic)))
+	num(" psub=", int64(cl.seats(patternTopic)))
+	num(" ssub=", int64(cl.seats(shardTopic)))
 	num(" multi=", cl.queued())
 	num(" watch=", int64(cl.watchCount))
 	num(" qbuf=", int64(queued))
@@ -186,7 +201,8 @@ func (s *Server) appendClient(b []byte, cl *Client, running *Ctx) []byte {
 		str(" cmd=NULL", "")
 	}
 	str(" user=", cl.User)
-	num(" redir=-1 resp=", cl.protocol())
+	num(" redir=", cl.redirection())
+	num(" resp=", cl.protocol())
 	str(" lib-name=", cl.LibName)
 	str(" lib-ver=", cl.LibVer)
 	return b
@@ -199,7 +215,8 @@ func appendClientFlags(b []byte, f ClientFlags) []byte {
 		flag   ClientFlags
 		letter byte
 	}{
-		{ClientMonitor, 'O'}, {ClientMulti, 'x'}, {ClientPostponed | ClientBlocked, 'b'}, {ClientDirty, 'd'}, {ClientCloseSoon, 'c'}, {clientKilled, 'A'},
+		{ClientMonitor, 'O'}, {ClientPubSub, 'P'}, {ClientMulti, 'x'}, {ClientPostponed | ClientBlocked, 'b'},
+		{ClientTracking, 't'}, {clientBroken, 'R'}, {clientBroadcast, 'B'}, {ClientDirty, 'd'}, {ClientCloseSoon, 'c'}, {clientKilled, 'A'},
 		{ClientUnix, 'U'}, {ClientReadOnlyCmd, 'r'}, {ClientNoEvict, 'e'}, {ClientNoTouch, 'T'},
 	} {
 		if f&l.flag != 0 {

@@ -76,6 +76,7 @@ func TestClientFlagLetters(t *testing.T) {
 		{ClientUnix | ClientPostponed, "bU"},
 		{ClientCloseSoon | ClientReadOnlyCmd, "cr"},
 		{clientKilled, "A"},
+		{ClientPubSub | ClientTracking | clientBroadcast | clientBroken | ClientBlocked, "PbtRB"},
 	} {
 		if got := string(appendClientFlags([]byte("x"), r.flags)); got != "x"+r.want {
 			t.Errorf("%b: got %s, want %s", r.flags, got[1:], r.want)

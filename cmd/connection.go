@@ -12,7 +12,7 @@ func connectionCommands() []*Command {
 	return []*Command{
 		{
 			Name: "ping", Arity: -1, Run: ping,
-			Flags: Fast | Sentinel, ACL: acl.Connection,
+			Flags: Fast | Sentinel | InPubSub, ACL: acl.Connection,
 			Doc: Doc{Group: "connection", Since: "1.0.0", Complexity: "O(1)",
 				Summary: "Answers, to show that the server is there.", Syntax: "[message]",
 				Hints: []string{"request_policy:all_shards", "response_policy:all_succeeded"}},
@@ -31,13 +31,13 @@ func connectionCommands() []*Command {
 		},
 		{
 			Name: "reset", Arity: 1, Run: reset,
-			Flags: NoScript | Loading | Stale | Fast | NoAuth | AllowBusy | AtOnce, ACL: acl.Connection,
+			Flags: NoScript | Loading | Stale | Fast | NoAuth | AllowBusy | AtOnce | InPubSub, ACL: acl.Connection,
 			Doc: Doc{Group: "connection", Since: "6.2.0", Complexity: "O(1)",
 				Summary: "Sets the connection back to what it was when it opened."},
 		},
 		{
 			Name: "quit", Arity: -1, Run: quit,
-			Flags: AllowBusy | NoScript | Loading | Stale | Fast | NoAuth | AtOnce, ACL: acl.Connection,
+			Flags: AllowBusy | NoScript | Loading | Stale | Fast | NoAuth | AtOnce | InPubSub, ACL: acl.Connection,
 			Doc: Doc{Group: "connection", Since: "1.0.0", Complexity: "O(1)",
 				Summary:    "Answers, then closes the connection.",
 				Deprecated: "7.2.0", ReplacedBy: "just closing the connection"},
@@ -45,8 +45,19 @@ func connectionCommands() []*Command {
 	}
 }
 
-// ping replies PONG, or its argument.
+// ping replies PONG, or its argument. To a client in RESP2 that listens to channels it
+// replies in the form of what such a client hears.
 func ping(c *Ctx) error {
+	if c.Client.Flags&ClientPubSub != 0 && c.Out.Proto != 3 && c.Argc() <= 2 {
+		c.Out.Array(2)
+		c.Out.Str("pong")
+		if c.Argc() == 1 {
+			c.Out.Str("")
+		} else {
+			c.Out.Bulk(c.Arg(1))
+		}
+		return nil
+	}
 	switch c.Argc() {
 	case 1:
 		c.Out.Status("PONG")
@@ -87,6 +98,8 @@ func reset(c *Ctx) error {
 	if cl.Has(ClientMonitor) {
 		c.unmonitor(cl)
 	}
+	c.topics.leaveAll(cl)
+	c.untrack(cl)
 	c.endMulti(cl)
 	cl.Flags &^= ClientReadOnlyCmd | ClientReplyOff | ClientReplySkip | ClientSkipNext | ClientNoTouch | ClientNoEvict | ClientAuthed
 	cl.Flags |= c.initialFlags()

@@ -173,9 +173,15 @@ func (s *Server) call(c *Ctx) error {
 	e := &s.effects
 	dirty := s.Dirty
 	d, cmd := c.DB, c.Cmd
+	if e.open == 0 {
+		s.current = c.Client
+	}
 	e.open++
 	e.silent = false
 	err := cmd.Run(c)
+	if s.current.Flags&ClientTracking != 0 && cmd.Flags&ReadOnly != 0 {
+		s.remember(c)
+	}
 	if s.Journal != nil {
 		if s.Dirty != dirty && !e.silent {
 			e.own = true

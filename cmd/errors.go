@@ -88,6 +88,21 @@ const (
 	ErrTimeoutMinus   resp.Error = "ERR timeout is negative"
 	ErrTimeoutRange   resp.Error = "ERR timeout is out of range"
 	ErrSlowCount      resp.Error = "ERR count should be greater than or equal to -1"
+	ErrSave           resp.Error = "ERR"
+	ErrSaveRunning    resp.Error = "ERR Background save already in progress"
+	ErrNoSave         resp.Error = "ERR Background saving is currently not in progress or scheduled"
+	ErrMisconfRDB     resp.Error = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
+	ErrNoScript       resp.Error = "NOSCRIPT No matching script. Please use EVAL."
+	ErrKeysMinus      resp.Error = "ERR Number of keys can't be negative"
+	ErrNotBusy        resp.Error = "NOTBUSY No scripts in execution right now."
+	ErrUnkillable     resp.Error = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
+	ErrBusyScript     resp.Error = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+	ErrBusyFunction   resp.Error = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
+	ErrScriptWrites   resp.Error = "ERR Can not execute a script with write flag using *_ro command."
+	ErrScriptOOM      resp.Error = "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
+	ErrNoDebugger     resp.Error = "ERR this server has no debugger for scripts"
+	ErrDebugMode      resp.Error = "ERR Use SCRIPT DEBUG YES/SYNC/NO"
+	ErrFlushMode      resp.Error = "ERR SCRIPT FLUSH only support SYNC|ASYNC option"
 	ErrNoShutdown     resp.Error = "ERR No shutdown in progress."
 	ErrShutdown       resp.Error = "ERR Errors trying to SHUTDOWN. Check logs."
 	ErrBusyKey        resp.Error = "BUSYKEY Target key name already exists."
@@ -99,7 +114,6 @@ const (
 	ErrMigrateKeys    resp.Error = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string"
 	ErrReloadOption   resp.Error = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
 	ErrReload         resp.Error = "ERR Error trying to load the RDB dump, check server logs."
-	ErrNoSnapshots    resp.Error = "ERR this server cannot save or load snapshots yet"
 	ErrNoJournal      resp.Error = "ERR this server has no append only file yet"
 	ErrNoModules      resp.Error = "ERR Error loading the extension. Please check the server logs."
 	ErrNoModule       resp.Error = "ERR Error unloading module: no such module with that name"
@@ -178,6 +192,15 @@ const (
 	ErrValueLimit     resp.Error = "ERR value exceeds max-value-bytes"
 	ErrElementLimit   resp.Error = "ERR collection exceeds max-collection-elements"
 	ErrMultiNested    resp.Error = "ERR MULTI calls can not be nested"
+	ErrRedirects      resp.Error = "ERR A client can only redirect to a single other client"
+	ErrRedirectTo     resp.Error = "ERR The client ID you want redirect to does not exist"
+	ErrPrefixAlone    resp.Error = "ERR PREFIX option requires BCAST mode to be enabled"
+	ErrBroadcastOpt   resp.Error = "ERR OPTIN and OPTOUT are not compatible with BCAST"
+	ErrOptInOut       resp.Error = "ERR You can't specify both OPTIN mode and OPTOUT mode"
+	ErrSwitchOpt      resp.Error = "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode."
+	ErrCaching        resp.Error = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled"
+	ErrCachingYes     resp.Error = "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode."
+	ErrCachingNo      resp.Error = "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode."
 	ErrNoMulti        resp.Error = "ERR EXEC without MULTI"
 	ErrDiscardNoMulti resp.Error = "ERR DISCARD without MULTI"
 	ErrWatchInMulti   resp.Error = "ERR WATCH inside MULTI is not allowed"
@@ -198,6 +221,9 @@ const (
 	ErrMigrateRead    resp.Error = "IOERR error or timeout reading to target instance"
 	ErrMigrateChanged resp.Error = "ERR a key changed while it was being migrated: it stays here, and the target instance has it as it was before"
 )
+
+// ErrPlain is the error of commands that Redis has say no more than that.
+const ErrPlain resp.Error = "ERR"
 
 // errTarget is the error of another server, which it was sent keys to.
 func errTarget(text string) error {
@@ -271,6 +297,24 @@ func errHelloOption(opt []byte) error {
 // errClientType names a type of clients that there is not.
 func errClientType(name []byte) error {
 	return resp.Error("ERR Unknown client type '" + upToNUL(name) + "'")
+}
+
+// ErrSwitchBroadcast is the error for a client that tracks in one mode and asks for the other.
+const ErrSwitchBroadcast resp.Error = "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode."
+
+// errPrefixExists names a prefix that overlaps with one that the client has.
+func errPrefixExists(p, has string) error {
+	return resp.Error("ERR Prefix '" + p + "' overlaps with an existing prefix '" + has + "'. Prefixes for a single client must not overlap.")
+}
+
+// errPrefixTwice names two prefixes of one request that overlap.
+func errPrefixTwice(p, q string) error {
+	return resp.Error("ERR Prefix '" + p + "' overlaps with another provided prefix '" + q + "'. Prefixes for a single client must not overlap.")
+}
+
+// errInPubSub names a command that a client in RESP2 may not say while it listens.
+func errInPubSub(c *Command) error {
+	return resp.Error("ERR Can't execute '" + c.FullName + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
 }
 
 // errNoUser names a user that there is not.

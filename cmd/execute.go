@@ -5,6 +5,7 @@ import (
 	"redust/db"
 	"redust/db/table"
 	"redust/resp"
+	"redust/scripts"
 )
 
 // Request is one request that has been cut out of a client's stream.
@@ -81,16 +82,30 @@ func (s *Server) Restart() { s.mono = s.Clock() }
 func (s *Server) Execute(cl *Client, r *Request) Outcome {
 	c := &s.ctx
 	c.Client, c.Cmd, c.Args, c.DB, c.Out, c.owned = cl, r.Cmd, r.Args, cl.DB, &cl.Out, r.Owned
+	err := s.gate(c)
 	mark := cl.Out.Mark()
-
-	if err := s.gate(c); err != nil {
+	if err != nil {
 		return s.refuse(c, mark, err)
 	}
 	if cl.Flags&ClientMulti != 0 && c.Cmd.Flags&AtOnce == 0 {
 		return s.enqueue(cl, r, mark)
 	}
 	s.KS.NoTouch = cl.Flags&ClientNoTouch != 0 && c.Cmd.Name != "touch"
-	if err := s.call(c); err != nil {
+	if s.runsLua(c) {
+		done, err := s.perform(c)
+		if !done {
+			cl.LastCmd = c.Cmd
+			return Blocked
+		}
+		return s.conclude(c, mark, err)
+	}
+	return s.conclude(c, mark, s.call(c))
+}
+
+// conclude does what is due when the handler of a request has returned.
+func (s *Server) conclude(c *Ctx, mark resp.Mark, err error) Outcome {
+	cl := c.Client
+	if err != nil {
 		cl.Out.Truncate(mark)
 		s.Fail(&cl.Out, err)
 		c.Cmd.Stats.Failed++
@@ -102,8 +117,11 @@ func (s *Server) Execute(cl *Client, r *Request) Outcome {
 		return s.suspend(c)
 	}
 	s.record(cl, c.Cmd, c.Args, s.lap())
-	if cl.Flags&(ClientReplyOff|ClientReplySkip|ClientSkipNext) != 0 {
+	if cl.Flags&(ClientReplyOff|ClientReplySkip|ClientSkipNext|clientCaching) != 0 {
 		s.settle(cl, mark)
+	}
+	if len(s.aside.B)+s.tracking.own.n > 0 {
+		s.sendAside(cl)
 	}
 	if len(s.blocking.ready) > 0 {
 		s.serve()
@@ -116,6 +134,9 @@ func (s *Server) suspend(c *Ctx) Outcome {
 	cl := c.Client
 	cl.LastCmd = c.Cmd
 	cl.waiter.ns = s.lap()
+	if len(s.aside.B)+s.tracking.own.n > 0 {
+		s.sendAside(cl)
+	}
 	if len(s.blocking.ready) > 0 {
 		s.serve()
 	}
@@ -154,7 +175,9 @@ func (s *Server) AtHand() (*Client, [][]byte) { return s.ctx.Client, s.ctx.Args 
 // Fail writes an error reply and counts it.
 func (s *Server) Fail(out *resp.Writer, err error) {
 	text := err.Error()
-	s.CountError(text)
+	if f, ok := err.(*scripts.Failure); !ok || !f.Counted {
+		s.CountError(text)
+	}
 	out.Error(text)
 }
 
@@ -199,6 +222,9 @@ func (s *Server) settle(cl *Client, mark resp.Mark) {
 		cl.Out.Truncate(mark)
 		cl.Flags &^= ClientReplySkip
 	}
+	if cmd := s.ctx.Cmd; cl.Flags&(clientCaching|ClientMulti) == clientCaching && (cmd == nil || cmd.Parent == nil || cmd.Parent.Name != "client") {
+		cl.Flags &^= clientCaching
+	}
 	if cl.Flags&ClientSkipNext != 0 {
 		cl.Flags = cl.Flags&^ClientSkipNext | ClientReplySkip
 	}
@@ -234,6 +260,9 @@ func (s *Server) gate(c *Ctx) error {
 	if cl.Flags&ClientAuthed == 0 && cmd.Flags&NoAuth == 0 && s.Cfg.RequirePass != "" {
 		return ErrNoAuth
 	}
+	if s.scripting.busy && cmd.Flags&AllowBusy == 0 {
+		return s.errBusy()
+	}
 	flags := cmd.Flags
 	if cl.Flags&ClientMulti != 0 {
 		if flags&(NoMulti|AtOnce) == NoMulti {
@@ -244,8 +273,17 @@ func (s *Server) gate(c *Ctx) error {
 	if cl.Flags&ClientMonitor != 0 && flags&(Write|ReadOnly|MayReplicate) != 0 {
 		return ErrMonitorKeys
 	}
+	if s.tracking.clients > 0 {
+		s.limitTracking()
+	}
 	if s.Cfg.MaxMemory > 0 && flags&DenyOOM != 0 && !s.makeRoom() {
 		return ErrOOM
+	}
+	if err := s.writesStopped(); err != nil && (flags&Write != 0 || cmd.Name == "ping") {
+		return err
+	}
+	if cl.Flags&ClientPubSub != 0 && cl.Out.Proto != 3 && cmd.Flags&InPubSub == 0 {
+		return errInPubSub(cmd)
 	}
 	if s.Loading.On && cmd.Flags&Loading == 0 {
 		return ErrLoading

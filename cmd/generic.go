@@ -287,6 +287,7 @@ func flushAll(c *Ctx) error {
 	}
 	c.replacing(nil, nil)
 	c.Flushed(nil, c.KS.Flush())
+	c.flushedAll()
 	c.Out.OK()
 	return nil
 }
@@ -305,6 +306,9 @@ func flushMode(c *Ctx) error {
 func (c *Ctx) Flushed(d *db.DB, n int) {
 	c.Server.Dirty += int64(n)
 	c.blocking.replaced(d)
+	if c.tracking.clients > 0 {
+		c.invalidateAll()
+	}
 }
 
 // swapDB exchanges contents; clients stay at the index they selected.

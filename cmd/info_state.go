@@ -31,30 +31,24 @@ func (s *Server) infoClients(r *report) {
 	r.int("client_recent_max_input_buffer", int64(input))
 	r.int("client_recent_max_output_buffer", int64(output))
 	r.int("blocked_clients", waiting)
-	r.int("tracking_clients", 0)
+	r.int("tracking_clients", int64(s.tracking.clients))
 	b := &s.blocking
 	r.int("clients_in_timeout_table", int64(len(b.timed)))
 	r.int("total_blocking_keys", int64(b.keys))
 	r.int("total_blocking_keys_on_nokey", int64(b.goneKeys))
 }
 
-// infoPersistence reports what a server that keeps nothing on disk has to report.
+// infoPersistence reports on files: what is loaded, saved and written behind.
 func (s *Server) infoPersistence(r *report) {
 	r.flag("loading", s.Loading.On)
 	for _, n := range []string{"async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"} {
 		r.int(n, 0)
 	}
-	r.ratio("current_fork_perc", 0, "")
-	r.int("current_save_keys_processed", 0)
-	r.int("current_save_keys_total", 0)
-	r.int("rdb_changes_since_last_save", s.Dirty)
-	r.int("rdb_bgsave_in_progress", 0)
-	r.int("rdb_last_save_time", s.lastSaved())
-	r.str("rdb_last_bgsave_status", "ok")
-	r.int("rdb_last_bgsave_time_sec", -1)
-	r.int("rdb_current_bgsave_time_sec", -1)
-	r.int("rdb_saves", 0)
-	r.int("rdb_last_cow_size", 0)
+	done, total := s.saveProgress()
+	r.ratio("current_fork_perc", 100*float64(done)/float64(max(total, 1)), "")
+	r.int("current_save_keys_processed", done)
+	r.int("current_save_keys_total", total)
+	s.infoSaving(r)
 	r.int("rdb_last_load_keys_expired", s.Loading.KeysExpired)
 	r.int("rdb_last_load_keys_loaded", s.Loading.KeysLoaded)
 	for _, n := range []string{"aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"} {
@@ -72,22 +66,18 @@ func (s *Server) infoPersistence(r *report) {
 	s.infoLoading(r)
 }
 
-// lastSaved is when the data set was last on disk, Unix seconds. Until there was a save
-// it is the start of the process, when there was nothing to lose.
-func (s *Server) lastSaved() int64 {
-	if s.LastSave != 0 {
-		return s.LastSave
-	}
-	return s.Host.Process().StartedMs / 1000
-}
-
 func (s *Server) infoStats(r *report) {
 	st := s.Stats
 	k := s.KS.Stats
 	st.KeyspaceHits, st.KeyspaceMisses = k.Hits, k.Misses
 	st.ExpiredFields = k.FieldsExpired
 	st.ExpiredKeys, st.ExpiredTimeCapReached, st.EvictedKeys = k.Expired, k.TimeCapReached, k.Evicted
-	*r = metrics.AppendFields(*r, st.Fields(nil, metrics.Gauges{MigrateCachedSockets: int64(s.Host.CachedPeers())}))
+	*r = metrics.AppendFields(*r, st.Fields(nil, metrics.Gauges{
+		PubSubChannels: int64(s.topics.count(channelTopic)), PubSubPatterns: int64(s.topics.count(patternTopic)),
+		PubSubShardChannels: int64(s.topics.count(shardTopic)),
+		TrackingKeys:        int64(s.tracking.readers.keys()), TrackingItems: int64(s.tracking.readers.items),
+		TrackingPrefixes: int64(len(s.tracking.prefixes)), MigrateCachedSockets: int64(s.Host.CachedPeers()),
+	}))
 }
 
 func (s *Server) infoReplication(r *report) {

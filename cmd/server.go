@@ -5,7 +5,9 @@ import (
 
 	"redust/config"
 	"redust/db"
+	"redust/internal/disk"
 	"redust/metrics"
+	"redust/resp"
 )
 
 // Host is what commands need of the process around them. Every method is called on the
@@ -32,6 +34,9 @@ type Host interface {
 	Collect()
 	// Background runs work on a goroutine of its own, and then done on the executor.
 	Background(work, done func())
+	// After runs f on the executor after a while, milliseconds, in which others are
+	// served.
+	After(ms int64, f func())
 	// Transfer sends keys to another server and waits for what that says. Unlike the others
 	// it may be called from any goroutine, since it takes a while.
 	Transfer(t *Transfer)
@@ -89,6 +94,12 @@ type Server struct {
 
 	Loading LoadState // see loading.go
 
+	// Files is where snapshots are written to; nil: the machine's file system.
+	Files disk.FS
+	// BeforeExitHook, if set, brings the journal to the disk before the process ends, or
+	// says why it cannot. With Force its error ends nothing.
+	BeforeExitHook func(o ShutdownOptions) error
+
 	UserLine      bool  // the configuration file declares the user default
 	Dirty         int64 // changes since the last save
 	LastSave      int64 // Unix seconds
@@ -108,11 +119,20 @@ type Server struct {
 	touched   uint64
 	monitors  []*Client
 	blocking  blocking
+	scripting scripting
 	watching  watching
 	eyes      int            // clients that wait for keys, and that watch some: whom touchedKey has to tell
 	queues    []*transaction // spare ones
 	exec      *Command
 	effects   effects
+	saving    saving
+	current   *Client // whose command is running, or was the last: not the client inside of a script
+	topics    topics
+	gathering gathering
+	aside     resp.Writer // pushes to the client whose command runs, for after its reply
+	tracking  tracking
+	notify    config.Events // keyspace events that are wanted
+	notice    []byte        // scratch of one
 
 	gathered wordList
 	scratch  scratch // of the commands on strings
@@ -130,6 +150,7 @@ func NewServer(cfg *config.Config, ks *db.Keyspace) *Server {
 	s := &Server{KS: ks, Commands: NewTable(), Cfg: cfg, ActiveExpire: true}
 	s.ctx.Server, s.exec = s, s.Commands.Named("exec")
 	s.NameDB()
+	s.initScripts()
 	ks.Hooks = db.Hooks{
 		Expired: func(d *db.DB, key []byte, lateMs int64) {
 			s.Stats.ExpireLag.Record(lateMs)
@@ -163,6 +184,7 @@ func (s *Server) Configured() {
 		ZSetEntries: c.ZSetMaxListpackEntries, ZSetValue: c.ZSetMaxListpackValue,
 		ListSize: c.ListMaxListpackSize, StreamNodeBytes: c.StreamNodeMaxBytes, StreamNodeEntries: c.StreamNodeMaxEntries,
 	}
+	s.listenToKeys(c.NotifyEvents)
 	a := &s.KS.Access
 	a.LFU, a.LogFactor, a.DecayTime = c.MaxMemoryPolicy.LFU(), c.LFULogFactor, c.LFUDecayTime
 }
@@ -179,18 +201,22 @@ func (s *Server) Connect(id int64, conn Conn) *Client {
 
 // Disconnect forgets what the server holds of a client that has gone.
 func (s *Server) Disconnect(cl *Client) {
+	cl.Flags |= clientGone
 	if cl.Flags&ClientMonitor != 0 {
 		s.unmonitor(cl)
 	}
 	if cl.Flags&ClientBlocked != 0 {
 		cl.waiter.leave()
 	}
+	s.topics.leaveAll(cl)
+	s.forgetTracker(cl)
+	s.Sent(cl)
 	s.endMulti(cl)
 }
 
 // UsedMemory is the memory of the data set and of the buffers around it, bytes.
 func (s *Server) UsedMemory() int64 {
-	return s.KS.Bytes() + s.ClientsMemory + int64(s.SlowLog.Bytes()+s.blocking.bytes+s.watching.bytes) + fixedBytes
+	return s.KS.Bytes() + s.ClientsMemory + int64(s.SlowLog.Bytes()+s.blocking.bytes+s.watching.bytes+s.topics.bytes) + s.tracking.bytes() + fixedBytes
 }
 
 // NowUs is the time that Begin was told, Unix microseconds.

@@ -86,11 +86,26 @@ func (d *DB) expire(h uint64, key []byte, at int64) {
 	}
 }
 
+// missed counts a miss.
+func (d *DB) missed(key []byte) {
+	d.k.Stats.Misses++
+	if f := d.k.Hooks.Missed; f != nil {
+		f(d, key)
+	}
+}
+
+// added reports a key that was put where none was.
+func (d *DB) added(key []byte) {
+	if f := d.k.Hooks.Added; f != nil {
+		f(d, key)
+	}
+}
+
 // Get looks a key up for reading: it counts as a hit or a miss, and as an access.
 func (d *DB) Get(key []byte) Item {
 	r := d.alive(key)
 	if !r.OK() {
-		d.k.Stats.Misses++
+		d.missed(key)
 		return Item{}
 	}
 	d.k.Stats.Hits++
@@ -102,7 +117,7 @@ func (d *DB) Get(key []byte) Item {
 func (d *DB) Look(key []byte) Item {
 	r := d.alive(key)
 	if !r.OK() {
-		d.k.Stats.Misses++
+		d.missed(key)
 		return Item{}
 	}
 	d.k.Stats.Hits++
@@ -160,7 +175,16 @@ func (d *DB) Rename(from []byte, dst *DB, to []byte) {
 	e := d.Peek(from).entry()
 	key := append([]byte(nil), from...)
 	d.t.Delete(d.k.Hash(key), key)
-	dst.t.Put(dst.k.Hash(to), to, e)
+	dst.place(to, e)
+}
+
+// place puts an entry under a key, in place of what was there.
+func (d *DB) place(key []byte, e table.Entry) {
+	n := d.t.Len()
+	d.t.Put(d.k.Hash(key), key, e)
+	if d.t.Len() > n {
+		d.added(key)
+	}
 }
 
 // Copy stores a copy of the value of from, which exists, under the key to of database
@@ -176,7 +200,7 @@ func (d *DB) Copy(from []byte, dst *DB, to []byte) {
 		e.Object = d.ownRoot(it).(root).share()
 	}
 	e.Access = dst.k.Access.fresh()
-	dst.t.Put(dst.k.Hash(to), to, e)
+	dst.place(to, e)
 }
 
 // entry is the value out of its page, its bytes copied.

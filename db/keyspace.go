@@ -74,6 +74,8 @@ type Hooks struct {
 	// those named, or all, and the key with them, if none is.
 	FieldsExpired func(d *DB, key []byte, fields [][]byte, lateMs int64)
 	Evicted       func(d *DB, key []byte) // after a key made room for others
+	Added         func(d *DB, key []byte) // after a key was put where none was
+	Missed        func(d *DB, key []byte) // after a look-up for reading found nothing
 }
 
 // Stats counts what happens to keys.
@@ -97,7 +99,8 @@ type Keyspace struct {
 	Frozen, Paused bool
 	NoTouch        bool // the client at hand does not count as an access
 
-	replaying bool
+	replaying bool // see Replaying
+
 	dbs     []*DB
 	now     int64
 	past    int64 // deadlines up to here have passed, see Replaying

@@ -74,6 +74,7 @@ func (d *DB) putString(key, val []byte, enc Encoding, expireAt int64, own bool) 
 		return
 	}
 	d.t.Put(h, key, e)
+	d.added(key)
 }
 
 // reusable returns the Blob at r if a string of n bytes may take its place in the same

@@ -174,7 +174,9 @@ func (d *DB) storeRoot(key []byte, it Item, t Type, enc Encoding, o table.Object
 func (d *DB) keep(key []byte, it Item, e table.Entry) Item {
 	if !it.OK() {
 		e.Access = d.k.Access.fresh()
-		return Item{d.t.Put(d.k.Hash(key), key, e), d}
+		r := d.t.Put(d.k.Hash(key), key, e)
+		d.added(key)
+		return Item{r, d}
 	}
 	e.Deadline, e.Access = it.ref.Deadline(), it.ref.Access()
 	return Item{d.t.Update(it.ref, key, e), d}

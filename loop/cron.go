@@ -70,7 +70,7 @@ func (s *Server) tickClients(now int64) (active int) {
 			continue
 		}
 		s.checkOutput(c)
-		if idleMs > 0 && now-c.Active > idleMs && c.Flags&cmd.ClientMonitor == 0 && !c.waits() {
+		if idleMs > 0 && now-c.Active > idleMs && c.Flags&(cmd.ClientMonitor|cmd.ClientPubSub) == 0 && !c.waits() {
 			s.log.Verbose("Closing idle client")
 			c.Close(false)
 		}

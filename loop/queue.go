@@ -65,8 +65,16 @@ type outbox struct {
 type sending struct {
 	c     *client
 	buf   *[]byte
+	lent  []byte // instead of buf: what others are sent as well
 	close bool
 	last  bool // nothing follows: the executor has forgotten the client
+}
+
+func (sd *sending) bytes() []byte {
+	if sd.buf != nil {
+		return *sd.buf
+	}
+	return sd.lent
 }
 
 func newQueue(s *Server) *queue {
@@ -244,6 +252,13 @@ func (q *queue) send(c *client) {
 	q.s.Cmd.Stats.IOThreadWrites++
 }
 
+// sendShared is send for bytes that stay as they are until nobody needs them.
+func (q *queue) sendShared(c *client, b []byte) {
+	c.inFlight.Add(int64(len(b)))
+	q.add(sending{c: c, lent: b})
+	q.s.Cmd.Stats.IOThreadWrites++
+}
+
 func (q *queue) close(c *client) { q.add(sending{c: c, close: true}) }
 
 func (q *queue) add(sd sending) {
@@ -283,20 +298,20 @@ func (q *queue) flush(o *outbox, work []sending) {
 		case sd.last:
 			q.s.outlet.finish(sd.c)
 		case sd.c.shut.Load():
-			if sd.buf != nil {
-				q.s.outlet.sendOrphan(sd.c, *sd.buf)
+			if b := sd.bytes(); b != nil {
+				q.s.outlet.sendOrphan(sd.c, b)
 			}
 		case sd.close:
 			_ = o.loop.Close(sd.c.conn) // reports through OnClose
 		default:
-			q.s.outlet.push(sd.c, *sd.buf)
+			q.s.outlet.push(sd.c, sd.bytes())
 		}
-		if sd.buf != nil {
-			sd.c.inFlight.Add(-int64(len(*sd.buf)))
+		if b := sd.bytes(); b != nil {
+			sd.c.inFlight.Add(-int64(len(b)))
 			if c := sd.c; c.draining.Load() && c.unsent.Load() == 0 && !c.shut.Load() {
 				q.s.Post(func() { q.s.hand(c) })
 			}
-			if cap(*sd.buf) <= keepReplies {
+			if sd.buf != nil && cap(*sd.buf) <= keepReplies {
 				*sd.buf = (*sd.buf)[:0]
 				q.buffer.Put(sd.buf)
 			}

@@ -305,15 +305,18 @@ func (s *Server) OnClose(gc gnet.Conn, err error) gnet.Action {
 func (s *Server) disconnected(c *client) {
 	if s.queue != nil {
 		// What it asked for before it closed its side was run in this round or earlier.
-		if len(c.Out.B) > 0 && (!c.closing || c.soon) {
-			s.write(c)
+		if !c.closing || c.soon {
+			s.writeAll(c)
 		}
 		s.queue.add(sending{c: c, last: true})
 	}
 	c.gone = true
 	delete(s.clients, c.ID)
 	s.Cmd.Disconnect(c.Client)
-	c.held, c.heldBytes, c.Out.B = nil, 0, nil
+	c.held, c.heldBytes = nil, 0
+	if c.Flags&cmd.ClientInScript == 0 {
+		c.Out.B = nil
+	}
 }
 
 // OnTraffic implements gnet's handler.
@@ -443,8 +446,12 @@ func (s *Server) consume(c *client, b []byte) {
 	in.keep(b)
 }
 
-// flushAt is how many bytes of replies are gathered before they are written.
-const flushAt = 256 << 10
+// flushAt is how many bytes of replies are gathered before they are written, and gatherAt
+// how many bytes of messages to others.
+const (
+	flushAt  = 256 << 10
+	gatherAt = 1 << 20
+)
 
 // run executes a batch for a client until one of the requests has to wait, or blocks; it
 // returns how many were run.
@@ -459,7 +466,11 @@ func (s *Server) run(c *client, reqs []cmd.Request) int {
 			return i + 1
 		}
 		if len(c.Out.B) > flushAt {
-			s.write(c)
+			s.writeAll(c)
+			s.Cmd.Restart()
+		}
+		if s.Cmd.GatheredBytes() > gatherAt {
+			s.relieve()
 			s.Cmd.Restart()
 		}
 		if c.closing || c.gone {
@@ -488,6 +499,7 @@ func (s *Server) hand(c *client) {
 // closed; after each batch, on the executor.
 func (s *Server) sendPending() {
 	s.Cmd.Wake()
+	s.Cmd.Broadcast()
 	for i := 0; i < len(s.pending); i++ {
 		c := s.pending[i]
 		c.handed = false
@@ -498,9 +510,13 @@ func (s *Server) sendPending() {
 			s.resume(c) // and comes again, with all replies
 			continue
 		}
-		if len(c.Out.B) > 0 && (!c.closing || c.soon) {
-			s.write(c)
+		if c.Flags&cmd.ClientInScript != 0 && !c.closing {
+			continue // its reply is half written
 		}
+		if !c.closing || c.soon {
+			s.writeAll(c)
+		}
+		s.Cmd.Sent(c.Client)
 		s.lendBack(c)
 		if c.gone {
 			continue
@@ -511,6 +527,7 @@ func (s *Server) sendPending() {
 	}
 	clear(s.pending)
 	s.pending = s.pending[:0]
+	s.Cmd.Scatter(s.queue != nil)
 	s.schedule()
 	if s.queue != nil {
 		s.queue.dispatch()
@@ -535,11 +552,7 @@ func (s *Server) lendBack(c *client) {
 // write gives the client's replies to its socket, and closes a client that does not
 // read them.
 func (s *Server) write(c *client) {
-	n := len(c.Out.B)
-	s.Cmd.Stats.NetOutputBytes += int64(n)
-	s.Cmd.Stats.Writes++
-	c.NetOut += int64(n)
-	c.Active = s.Cmd.KS.Now()
+	s.wrote(c, len(c.Out.B))
 	if s.queue != nil {
 		s.queue.send(c)
 	} else {
@@ -552,6 +565,65 @@ func (s *Server) write(c *client) {
 	s.checkOutput(c)
 }
 
+// writeAll gives the client's socket what others have gathered for it, and its replies.
+func (s *Server) writeAll(c *client) {
+	if b := s.Cmd.Gathered(c.Client); b != nil {
+		if len(c.Out.B) > 0 {
+			s.Cmd.Settle(c.Client)
+		} else {
+			s.writeGathered(c, b)
+		}
+	}
+	if len(c.Out.B) > 0 && !c.gone {
+		s.write(c)
+	}
+}
+
+// writeGathered is write for bytes that many clients share, see cmd/topics.go.
+func (s *Server) writeGathered(c *client, b []byte) {
+	s.wrote(c, len(b))
+	if s.queue != nil {
+		s.queue.sendShared(c, b)
+	} else {
+		s.outlet.push(c, b)
+		if c.gone {
+			return
+		}
+	}
+	s.checkOutput(c)
+}
+
+// wrote counts a write of n bytes.
+func (s *Server) wrote(c *client, n int) {
+	s.Cmd.Stats.NetOutputBytes += int64(n)
+	s.Cmd.Stats.Writes++
+	c.NetOut += int64(n)
+	c.Active = s.Cmd.KS.Now()
+}
+
+// relieve sends what a batch has gathered for others so far, in the middle of it: the
+// executor is between two commands, but nobody else may be run.
+func (s *Server) relieve() {
+	for _, c := range s.pending {
+		switch {
+		case c.gone || c.closing && !c.soon:
+			s.Cmd.Sent(c.Client)
+		case c.stalled:
+			s.Cmd.Settle(c.Client)
+		default:
+			s.writeAll(c)
+			s.Cmd.Sent(c.Client)
+		}
+		if len(c.Out.B) == 0 && cap(c.Out.B) > keepRest {
+			c.Out.B = nil
+		}
+	}
+	s.Cmd.Scatter(s.queue != nil)
+	if s.queue != nil {
+		s.queue.dispatch()
+	}
+}
+
 // checkOutput closes a client whose unread replies are beyond its limits.
 func (s *Server) checkOutput(c *client) {
 	n := int64(c.OutputBuffered())
@@ -559,7 +631,7 @@ func (s *Server) checkOutput(c *client) {
 		c.SoftLimitSince = 0
 		return
 	}
-	lim := s.cfg.ClientOutputLimits[config.ClassNormal]
+	lim := s.cfg.ClientOutputLimits[c.OutputClass()]
 	over := lim.Hard > 0 && n >= lim.Hard
 	if lim.Soft > 0 && n >= lim.Soft {
 		now := s.Cmd.KS.Now()

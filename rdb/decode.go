@@ -3,6 +3,7 @@ package rdb
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"strconv"
 
@@ -39,17 +40,21 @@ type DecodeOptions struct {
 	// Size is that of the input, bytes, or 0 if it is unknown. With it, an absurd length is
 	// found at once, and long strings are allocated in one piece.
 	Size int64
-	// Limits decide about the form of collections.
+	// Limits decide about the form of collections; none at all are db.DefaultLimits.
 	Limits db.Limits
 	// Hash is Keyspace.Hash of the keyspace that the batches are for: keys are hashed by
 	// Decode then. Nil leaves it to Put.
 	Hash func(key []byte) uint64
+	// SkipModules leaves out what modules have written; else that is an error.
+	SkipModules bool
 	// Progress is told how many bytes have been read, every 256 KiB or so, on Decode's
 	// goroutine.
 	Progress func(read int64)
 	// Trace, if set, is told of auxiliary fields and databases as they come, in a line each,
 	// with the offset behind them; on Decode's goroutine. For tools that show a file.
 	Trace func(offset int64, line string)
+
+	payload bool // it is one
 }
 
 // OptionsFor returns the options that fit a keyspace. It is called on the executor; what it
@@ -67,7 +72,10 @@ type Info struct {
 	Timed     int64 // of them with a deadline
 	Empty     int64 // collections without elements, which are left out
 	Functions int   // libraries
-	Checked   bool  // there was a checksum, and it was right
+	// Modules tells, by the names of modules, how many of their values, and other data of
+	// theirs, were left out, see DecodeOptions.SkipModules.
+	Modules map[string]int64
+	Checked bool // there was a checksum, and it was right
 }
 
 // AuxValue is the value of an auxiliary field, "" if there is none.
@@ -134,6 +142,20 @@ type decoder struct {
 	seen  seen
 	pack  []byte // scratch for packed values under construction
 	doing string
+
+	hashOf func(key []byte) uint64 // any hash, for finding what is there twice
+}
+
+func newDecoder(o DecodeOptions, yield func(*Batch) error) *decoder {
+	d := &decoder{o: o, yield: yield, hashOf: o.Hash}
+	if o.Limits == (db.Limits{}) {
+		d.o.Limits = db.DefaultLimits
+	}
+	if d.hashOf == nil {
+		seed := maphash.MakeSeed()
+		d.hashOf = func(key []byte) uint64 { return maphash.Bytes(seed, key) }
+	}
+	return d
 }
 
 // Decode reads a file and yields what is in it, batch by batch. Yield's batches are its own
@@ -142,7 +164,8 @@ type decoder struct {
 // entries in front of it have been yielded.
 func Decode(r io.Reader, o DecodeOptions, yield func(*Batch) error) (Info, error) {
 	const spare = 8
-	d := &decoder{o: o, yield: yield, free: make(chan *Batch, spare)}
+	d := newDecoder(o, yield)
+	d.free = make(chan *Batch, spare)
 	d.source = source{
 		r: r, buf: make([]byte, bufferBytes), size: -1,
 		sums: !o.SkipChecksum, progress: o.Progress,
@@ -150,7 +173,6 @@ func Decode(r io.Reader, o DecodeOptions, yield func(*Batch) error) (Info, error
 	if o.Size > 0 {
 		d.size = o.Size
 	}
-	d.val.d = d
 	d.next()
 	d.file()
 	if d.stop == nil {
@@ -405,7 +427,9 @@ func (d *decoder) entry() {
 	}
 	d.e.reading = false
 	if d.e.skip {
-		d.info.Empty++
+		if !d.e.lost {
+			d.info.Empty++
+		}
 		return
 	}
 	d.info.Keys++

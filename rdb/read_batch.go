@@ -40,7 +40,8 @@ type entry struct {
 	code     Type
 	timed    bool
 	reading  bool // key and code are there, and the value is being read
-	skip     bool // the value is an empty collection
+	skip     bool // the value is an empty collection, or is left out
+	lost     bool // it is a module's
 }
 
 // known says what is known about accesses to a key.
