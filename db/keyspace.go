@@ -98,22 +98,23 @@ type Keyspace struct {
 	// master to delete them. Paused does so for a while, as CLIENT PAUSE does.
 	Frozen, Paused bool
 	NoTouch        bool // the client at hand does not count as an access
+	replaces       bool // what is being put takes the place of what was deleted for it: no new key
 
 	replaying bool
-	dbs     []*DB
-	now     int64
-	past    int64 // deadlines up to here have passed, see Replaying
-	seed    maphash.Seed
-	clock   *cow.Clock
-	rnd     func() uint64
-	soonest int64        // see NextExpiry
-	until   int64        // see left
-	due     [][]byte     // scratch of Expire
-	size    []byte       // scratch for keys
-	pack    []byte       // scratch for packed values under construction, see edit
-	sets    Sets         // scratch of set algebra
-	order   []byte       // scratch for keys of ordered trees
-	spots   []packedSpot // scratch of SortedSet.Ranges
+	dbs       []*DB
+	now       int64
+	past      int64 // deadlines up to here have passed, see Replaying
+	seed      maphash.Seed
+	clock     *cow.Clock
+	rnd       func() uint64
+	soonest   int64        // see NextExpiry
+	until     int64        // see left
+	due       [][]byte     // scratch of Expire
+	size      []byte       // scratch for keys
+	pack      []byte       // scratch for packed values under construction, see edit
+	sets      Sets         // scratch of set algebra
+	order     []byte       // scratch for keys of ordered trees
+	spots     []packedSpot // scratch of SortedSet.Ranges
 }
 
 // New returns n empty databases. rnd gives random bits.
