@@ -497,7 +497,9 @@ func (c *Ctx) storeSorted(q *sortQuery, part []sortable, s *sortScratch) error {
 		for i := range part {
 			e.Push(false, s.elem(&part[i]))
 		}
+		c.DB.Replaces(was)
 		e.Done()
+		c.DB.Replaces(false)
 		c.Changed(c.DB, q.dst, "sortstore")
 	case was:
 		c.Changed(c.DB, q.dst, "del")

@@ -94,6 +94,10 @@ func (d *DB) missed(key []byte) {
 	}
 }
 
+// Replaces says whether what is put from now on takes the place of what has just been deleted
+// for it, so that its key is not new to Hooks.Added.
+func (d *DB) Replaces(yes bool) { d.k.replaces = yes }
+
 // added reports a key that was put where none was.
 func (d *DB) added(key []byte) {
 	if f := d.k.Hooks.Added; f != nil && !d.k.replaces {

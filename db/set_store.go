@@ -27,9 +27,9 @@ func (s *Sets) Store(d *DB, key []byte) (had bool) {
 	// Only now: key may be one of the sets.
 	had = d.Delete(key)
 	made.d, made.key = d, key
-	s.k.replaces = had
+	d.Replaces(had)
 	made.Done()
-	s.k.replaces = false
+	d.Replaces(false)
 	return had
 }
 
