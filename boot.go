@@ -67,6 +67,13 @@ type source struct {
 
 // findData says what is to be loaded, nil if nothing is.
 func (p *process) findData() (*source, error) {
+	if p.cfg.AppendOnly {
+		if from, err := p.findJournal(); from != nil || err != nil {
+			return from, err
+		}
+	} else if p.restore != nil {
+		return nil, errors.New("--restore-to needs an append only file, and appendonly is off")
+	}
 	name := p.cfg.DBFilename
 	st, err := os.Stat(name)
 	switch {
@@ -163,12 +170,7 @@ func (b *boot) store(batch *rdb.Batch, o rdb.PutOptions) error {
 	for _, a := range batch.Aux {
 		b.fact(a)
 	}
-	for _, src := range batch.Functions {
-		if err := b.function(src); err != nil {
-			return err
-		}
-	}
-	n, err := batch.Put(b.table.KS, o)
+	n, err := b.table.StoreBatch(batch, o)
 	l.KeysLoaded += n.Loaded
 	l.KeysExpired += n.Expired
 	l.ReadBytes = b.doneAt + batch.Bytes
@@ -194,11 +196,6 @@ func (b *boot) fact(a rdb.Aux) {
 			b.p.log.Notice("RDB is base AOF")
 		}
 	}
-}
-
-// function takes in a library of functions.
-func (b *boot) function([]byte) error {
-	return errors.New("it holds libraries of functions (FUNCTION LOAD), which this version does not have")
 }
 
 // progress logs how far the load is, every few seconds.
@@ -352,16 +349,7 @@ func moveAside(from, to string) error {
 // advice says which commands help against a damaged file, in the words in which the server
 // was started.
 func advice(args []string, name string) []string {
-	again := func(choice string) string {
-		words := append([]string(nil), args...)
-		option := []string{"--on-corrupt-data", choice}
-		if n := len(words); n > 1 && words[n-1] == "-" { // stands at the end
-			words = append(words[:n-1:n-1], append(option, "-")...)
-		} else {
-			words = append(words, option...)
-		}
-		return shellWords(words)
-	}
+	again := func(choice string) string { return againWith(args, "--on-corrupt-data", choice) }
 	abs := name
 	if wd, err := os.Getwd(); err == nil && !strings.HasPrefix(name, "/") {
 		abs = wd + "/" + name

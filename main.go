@@ -68,7 +68,11 @@ func run() int {
 		return 1
 	}
 	var typed bytes.Buffer // what came from stdin, for the copy of us that daemonize starts
-	cfg, start, err := config.Load(os.Args[1:], io.TeeReader(os.Stdin, &typed))
+	words, back, err := restoreFlag(os.Args[1:])
+	if err != nil {
+		return fatal(err.Error())
+	}
+	cfg, start, err := config.Load(words, io.TeeReader(os.Stdin, &typed))
 	if err != nil {
 		return fatal(err.Error())
 	}
@@ -103,7 +107,7 @@ func run() int {
 	if err != nil {
 		return fatal((&config.FileError{Reason: "Can't open the log file: " + loop.SystemText(err)}).Error())
 	}
-	p := process{cfg: cfg, log: log, parent: parent, supervisor: supervisor}
+	p := process{cfg: cfg, log: log, parent: parent, supervisor: supervisor, restore: back}
 	p.greet(start)
 	return p.serve(table, daemon)
 }
@@ -114,6 +118,7 @@ type process struct {
 	log        *loop.ProcessLog
 	parent     *loop.Parent
 	supervisor *loop.Supervisor
+	restore    *restore // nil: not asked for
 }
 
 // fail logs why the process cannot go on, and returns the exit status.
@@ -292,6 +297,8 @@ const usage = `Usage: redust [file | -] [--directive value ...] [-]
        redust -v | --version
        redust -h | --help
        redust check-rdb FILE
+       redust check-aof [--fix | --truncate-to-timestamp SECONDS] FILE
+       redust [...] --restore-to TIME [...]
 
 The file is a redis.conf. A dash reads further lines from the standard input. Any
 directive may stand on the command line with two dashes before it, and wins there.

@@ -613,15 +613,40 @@ func TestShutdownCommand(t *testing.T) {
 	}
 }
 
-// TestShutdownMustSave: a server that must save and cannot stays.
+// TestShutdownMustSave: a server that must save and cannot stays; when it can, it goes, and
+// the file is there.
 func TestShutdownMustSave(t *testing.T) {
-	s := serve(t, "--shutdown-on-sigterm", "save", "--shutdown-on-sigint", "nosave force")
+	dir := t.TempDir()
+	s := serve(t, "--dir", dir, "--shutdown-on-sigterm", "save", "--shutdown-on-sigint", "nosave force")
+	file := filepath.Join(dir, "dump.rdb")
+	if err := os.MkdirAll(filepath.Join(file, "in the way"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	s.signal(syscall.SIGTERM)
+	s.wait("Saving the final RDB snapshot before exiting.")
+	s.wait("Error moving temp DB file")
+	s.wait("Error trying to save the DB, can't exit.")
 	s.wait("# SIGTERM received but errors trying to shut down the server")
 	if got := ask(t, s.dial(), "PING"); got != "+PONG" {
 		t.Errorf("PING: %q", got)
 	}
-	s.signal(syscall.SIGINT) // the first that counts
+	if names, err := os.ReadDir(dir); err != nil || len(names) != 1 {
+		t.Errorf("left behind: %v, %v", names, err)
+	}
+	if err := os.RemoveAll(file); err != nil {
+		t.Fatal(err)
+	}
+	s.signal(syscall.SIGTERM)
+	s.wait("DB saved on disk")
+	if got := s.status(); got != 0 {
+		t.Errorf("status %d", got)
+	}
+	if info, err := os.Stat(file); err != nil || info.Size() == 0 {
+		t.Errorf("no snapshot: %v", err)
+	}
+
+	s = serve(t, "--shutdown-on-sigterm", "save", "--shutdown-on-sigint", "nosave force")
+	s.signal(syscall.SIGINT)
 	if got := s.status(); got != 0 {
 		t.Errorf("status %d", got)
 	}

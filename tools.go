@@ -21,7 +21,8 @@ import (
 // The tools that Redis ships as programs of their own are in this binary too: as a first
 // word, or under the program's name, by a link, as Redis does it.
 //
-//	redust check-rdb FILE     redis-check-rdb FILE
+//	redust check-rdb FILE             redis-check-rdb FILE
+//	redust check-aof [--fix] FILE     redis-check-aof [--fix] FILE
 //
 // What they print and their exit status are those of Redis's tools, since scripts read
 // them. On a terminal a bar shows how far they are; it goes to stderr.
@@ -34,6 +35,8 @@ func toolFor(argv []string) (tool, []string) {
 	switch filepath.Base(argv[0]) {
 	case "redis-check-rdb":
 		return checkRDB, argv[1:]
+	case "redis-check-aof":
+		return checkAOF, argv[1:]
 	}
 	if len(argv) < 2 {
 		return nil, nil
@@ -41,6 +44,8 @@ func toolFor(argv []string) (tool, []string) {
 	switch argv[1] {
 	case "check-rdb":
 		return checkRDB, argv[2:]
+	case "check-aof":
+		return checkAOF, argv[2:]
 	}
 	return nil, nil
 }
@@ -59,7 +64,10 @@ func checkRDB(args []string, out, errs io.Writer) int {
 		return 0
 	}
 	c := rdbCheck{out: out, nowMs: time.Now().UnixMilli()}
-	return c.run(name)
+	if _, ok := c.file(name, name); !ok {
+		return 1
+	}
+	return 0
 }
 
 // rdbCheck is a check of an RDB file.
@@ -73,13 +81,13 @@ func (c *rdbCheck) line(offset int64, format string, args ...any) {
 	fmt.Fprintf(c.out, "[offset %d] "+format+"\n", append([]any{offset}, args...)...)
 }
 
-// run checks the file of a name and returns the exit status.
-func (c *rdbCheck) run(name string) int {
+// file checks the file at a path, and tells whether it is all right.
+func (c *rdbCheck) file(name, path string) (info rdb.Info, ok bool) {
 	c.line(0, "Checking RDB file %s", name)
 	o := rdb.DecodeOptions{Limits: db.DefaultLimits, Trace: func(at int64, line string) { c.line(at, "%s", line) }}
-	bar := newBar(name)
+	bar := newBar(path)
 	o.Progress = bar.at
-	info, err := rdb.ReadFile(name, o, c.count)
+	info, err := rdb.ReadFile(path, o, c.count)
 	bar.done()
 	var damage *rdb.Error
 	switch {
@@ -91,7 +99,7 @@ func (c *rdbCheck) run(name string) int {
 		}
 		c.line(info.Bytes, `\o/ RDB looks OK! \o/`)
 		c.summary()
-		return 0
+		return info, true
 	case errors.As(err, &damage):
 		c.damage(damage)
 		c.summary()
@@ -102,7 +110,7 @@ func (c *rdbCheck) run(name string) int {
 		}
 		fmt.Fprintf(c.out, "Cannot open %s: %s\n", name, loop.SystemText(err))
 	}
-	return 1
+	return info, false
 }
 
 // count counts the entries of a batch.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"redust/internal/disk"
 )
@@ -62,7 +63,7 @@ func (p Place) Aside(name string) error {
 }
 
 // linkOrCopy makes the file at from be at to as well. Where files cannot have two names it
-// is copied. The manifest is copied in any case, since others may write to it in place.
+// is copied.
 func linkOrCopy(from, to string) error {
 	if os.Link(from, to) == nil {
 		return nil
@@ -93,8 +94,14 @@ func copyFile(from, to string, n int64) error {
 }
 
 // Cut makes the append only file end at a place: in the file of that index in
-// Manifest.Files(), after so many bytes. Aside must have kept the files.
+// Manifest.Files(), after so many bytes; something must be in front of it. Aside must have
+// kept the files. The last file is a new one in any case: the server will append to it, and
+// the old one may be the one that was kept.
 func (f *Files) Cut(index int, at int64) error {
+	if at == 0 {
+		index--
+		at = f.Sizes[index]
+	}
 	was := f.Manifest.Files()
 	m := &Manifest{History: f.Manifest.History}
 	for i, one := range was[:index] {
@@ -105,19 +112,17 @@ func (f *Files) Cut(index int, at int64) error {
 		}
 	}
 	last := was[index]
-	if at > 0 {
-		kept := f.Manifest.NextIncr(f.Name)
-		if last.Type == Base {
-			kept = f.Manifest.NextBase(f.Name, false)
-		}
-		if err := copyFile(f.Path(last.Name), f.Path(kept.Name), at); err != nil {
-			return fmt.Errorf("aof: copy the first %d bytes of %s: %w", at, f.Path(last.Name), err)
-		}
-		if last.Type == Base {
-			m.Base = &kept
-		} else {
-			m.Incr = append(m.Incr, kept)
-		}
+	kept := f.Manifest.NextIncr(f.Name)
+	if last.Type == Base {
+		kept = f.Manifest.NextBase(f.Name, strings.HasSuffix(last.Name, ".rdb"))
+	}
+	if err := copyFile(f.Path(last.Name), f.Path(kept.Name), at); err != nil {
+		return fmt.Errorf("aof: copy the first %d bytes of %s: %w", at, f.Path(last.Name), err)
+	}
+	if last.Type == Base {
+		m.Base = &kept
+	} else {
+		m.Incr = append(m.Incr, kept)
 	}
 	if err := f.FS.SyncDir(f.Path("")); err != nil {
 		return fmt.Errorf("aof: sync %s: %w", f.Path(""), err)
@@ -141,9 +146,6 @@ func (f *Files) become(m *Manifest, gone []File) error {
 	again, err := Find(f.Place)
 	if err != nil {
 		return err
-	}
-	if again == nil { // nothing is left
-		again = &Files{Place: f.Place, Manifest: m}
 	}
 	*f = *again
 	return nil

@@ -195,8 +195,8 @@ func (p Place) writeManifest(m *Manifest) (err error) {
 type Sink struct {
 	Entries  func(*rdb.Batch) error // of an RDB file; all stay, though their deadline may have passed
 	Commands func(*Batch) error
-	// NewFile is called before each file that holds commands: they begin in database 0.
-	NewFile func(File) error
+	// NewFile is called before what is in a file: its commands begin in database 0.
+	NewFile func(f File, size int64) error
 }
 
 // LoadOptions say how files are read.
@@ -283,6 +283,9 @@ func (l *oneFile) load(d disk.FS, file File) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("aof: read %s: %w", l.path, err)
 	}
+	if err := l.sink.NewFile(file, l.size); err != nil {
+		return err
+	}
 	at := int64(0)
 	if string(magic[:n]) == "REDIS" {
 		if at, err = l.preamble(f); err != nil {
@@ -291,9 +294,6 @@ func (l *oneFile) load(d disk.FS, file File) error {
 		if _, err := f.Seek(at, io.SeekStart); err != nil {
 			return fmt.Errorf("aof: read %s: %w", l.path, err)
 		}
-	}
-	if err := l.sink.NewFile(file); err != nil {
-		return err
 	}
 	r := newReader(l.path, f, at, l.size, l.o.Until, func(b *Batch) error {
 		if l.o.Progress != nil {

@@ -35,6 +35,7 @@ type Batch struct {
 	Ends  []int    // where each request's words end in Words
 	At    []int64  // where each request begins in the file
 	Read  int64    // how far the file has been read
+	Size  int64    // of the file
 
 	block []byte
 	free  chan *Batch
@@ -268,7 +269,7 @@ func (r *reader) run() error {
 		used, more, flaw := r.cut(b, block)
 		r.at += int64(used)
 		r.valid = r.at
-		b.Read = r.at
+		b.Read, b.Size = r.at, r.size
 		if cap(r.rest) > 4*blockBytes && len(block)-used < blockBytes {
 			r.rest = nil // one large value is over
 		}

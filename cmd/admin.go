@@ -8,24 +8,10 @@ import (
 func adminCommands() []*Command {
 	return []*Command{
 		{
-			Name: "lastsave", Arity: 1, Run: lastSave,
-			Flags: Loading | Stale | Fast, ACL: acl.Admin | acl.Dangerous,
-			Doc: Doc{Group: "server", Since: "1.0.0", Complexity: "O(1)",
-				Summary: "Tells when the data set was last saved, in Unix seconds."},
-		},
-		{
 			Name: "role", Arity: 1, Run: role,
 			Flags: NoScript | Loading | Stale | Fast | Sentinel, ACL: acl.Admin | acl.Dangerous,
 			Doc: Doc{Group: "server", Since: "2.8.12", Complexity: "O(1)",
 				Summary: "Tells whether the server is a master or a replica, and of whom."},
-		},
-		{
-			Name: "shutdown", Arity: -1, Run: shutdown,
-			Flags: AdminCmd | NoScript | Loading | Stale | NoMulti | Sentinel | AllowBusy,
-			Doc: Doc{Group: "server", Since: "1.0.0",
-				Complexity: "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
-				Summary:    "Ends the server in good order.",
-				Syntax:     "[<[<NOSAVE | SAVE>] [NOW] [FORCE] | ABORT>]"},
 		},
 		moduleCommand(),
 	}
@@ -76,53 +62,11 @@ func moduleLoad(c *Ctx) error {
 
 func moduleUnload(*Ctx) error { return ErrNoModule }
 
-func lastSave(c *Ctx) error {
-	c.Out.Int(c.lastSaved())
-	return nil
-}
-
 // role replies what a master without replicas replies: its offset and their list.
 func role(c *Ctx) error {
 	c.Out.Array(3)
 	c.Out.Str("master")
 	c.Out.Int(0)
 	c.Out.Array(0)
-	return nil
-}
-
-// shutdown ends the process. There is no reply then: the connection closes.
-func shutdown(c *Ctx) error {
-	var opt ShutdownOptions
-	abort := false
-	o := c.Opts(1)
-	for o.Next() {
-		switch {
-		case o.Is("NOSAVE"):
-			opt.NoSave = true
-		case o.Is("SAVE"):
-			opt.Save = true
-		case o.Is("NOW"):
-			opt.Now = true
-		case o.Is("FORCE"):
-			opt.Force = true
-		case o.Is("ABORT"):
-			abort = true
-		default:
-			o.Fail(ErrSyntax)
-		}
-	}
-	switch {
-	case o.Err != nil:
-		return o.Err
-	case opt.Save && opt.NoSave, abort && opt != ShutdownOptions{}:
-		return ErrSyntax
-	case abort:
-		// A shutdown waits for nothing here, so there is none that could be called off.
-		return ErrNoShutdown
-	}
-	if err := c.Host.Shutdown(opt); err != nil {
-		c.Host.Log(config.LogWarning, "A SHUTDOWN was refused: "+err.Error())
-		return ErrShutdown
-	}
 	return nil
 }

@@ -56,6 +56,22 @@ func (s *Server) went(d *db.DB, key []byte, event string) {
 	}
 }
 
+// fieldsWent reports fields of a hash that reached their deadline: those named, or all of them,
+// and the key with them, if none is.
+func (s *Server) fieldsWent(d *db.DB, key []byte, fields [][]byte) {
+	if fields == nil {
+		s.byItself(d, 2).Str("DEL").Arg(key)
+	} else {
+		s.byItself(d, 2+len(fields)).Str("HDEL").Arg(key).Args(fields)
+	}
+	s.ended()
+	s.event(d, key, "hexpired")
+	if fields == nil {
+		s.event(d, key, "del")
+	}
+	s.touchedKey(d, key)
+}
+
 // woken has those looked after who wait for a key of which only they care what changed: a
 // group of a stream is gone.
 func (c *Ctx) woken(d *db.DB, key []byte) {

@@ -153,6 +153,9 @@ func (s *Server) appendClient(b []byte, cl *Client, running *Ctx) []byte {
 		for _, a := range running.Args {
 			argBytes += len(a)
 		}
+		if cl.Flags&ClientMulti != 0 { // inside of EXEC
+			last, argBytes = s.exec, len(s.exec.Name)
+		}
 	}
 	if cl.Flags&ClientBlocked != 0 {
 		argBytes = cl.waiter.argBytes()

@@ -116,6 +116,7 @@ func incrByFloat(c *Ctx) error {
 	}
 	c.DB.SetString(c.Arg(1), text, db.Text, db.KeepTTL)
 	c.Changed(c.DB, c.Arg(1), "incrbyfloat")
+	c.setEffect(c.Arg(1), text, db.KeepTTL)
 	c.Out.Bulk(text)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"redust/config"
+	"redust/rdb"
 	"redust/resp"
 )
 
@@ -60,7 +61,8 @@ func debugWords() []debugWord {
 			"Replies with a value of a type: string integer double bignum null array set map attrib push verbatim true false."},
 		{"QUICKLIST-PACKED-THRESHOLD", 1, 1, debugPackedThreshold, "<size>",
 			"Sets from which size on an element of a list stands for itself; 0 sets the default."},
-		{"RELOAD", 0, -1, func(*Ctx) error { return ErrNoSnapshots }, "[option ...]", "Is refused: there are no snapshots yet."},
+		{"RELOAD", 0, -1, debugReload, "[NOSAVE] [NOFLUSH] [MERGE]",
+			"Saves the data set, empties it and loads it again; or without one of the first two. MERGE lets keys of the file replace those that exist."},
 		{"REPLYBUFFER", 2, 2, debugReplyBuffer, "<PEAK-RESET-TIME NEVER|RESET|time | RESIZING 0|1>",
 			"Sets when the buffers for replies may become smaller, in milliseconds, and whether they do."},
 		{"SET-ACTIVE-EXPIRE", 1, 1, debugSetActiveExpire, "<0|1>", "Stops the removal of expired keys that nobody looks at, or lets it go on."},
@@ -183,34 +185,8 @@ func debugObject(c *Ctx) error {
 	}
 	b := it.Bytes()
 	c.Out.Status(fmt.Sprintf("Value at:%p refcount:%d encoding:%s serializedlength:%d lru:%d lru_seconds_idle:%d%s",
-		b, c.refCount(it), it.Encoding(), serializedLen(b, it.Encoding() == "int"), it.Access(), it.IdleMs()/1000, c.quickNodes(it)))
+		b, c.refCount(it), it.Encoding(), rdb.ValueLen(it, c.Cfg.RDBCompression), it.Access(), it.IdleMs()/1000, c.quickNodes(it)))
 	return nil
-}
-
-// serializedLen is the size of a string in an RDB file, bytes, if it is not compressed.
-// Numbers of up to 32 bits take a byte and themselves: those that are held as one, and
-// texts of up to 11 bytes that read as one. All else is preceded by its length.
-func serializedLen(b []byte, isInt bool) int {
-	if isInt || len(b) <= 11 {
-		if n, ok := resp.ParseInt(b); ok && string(strconv.AppendInt(nil, n, 10)) == string(b) {
-			switch {
-			case n == int64(int8(n)):
-				return 2
-			case n == int64(int16(n)):
-				return 3
-			case n == int64(int32(n)):
-				return 5
-			}
-		}
-	}
-	switch n := len(b); {
-	case n < 1<<6:
-		return n + 1
-	case n < 1<<14:
-		return n + 2
-	default:
-		return n + 5
-	}
 }
 
 // debugPopulate makes string keys; those that exist stay as they are.
@@ -244,6 +220,7 @@ func debugPopulate(c *Ctx) error {
 		}
 		c.DB.SetString(key, text, 0, 0)
 		c.Changed(c.DB, key, "")
+		c.setEffect(key, text, 0)
 	}
 	c.Out.OK()
 	return nil

@@ -88,6 +88,21 @@ const (
 	ErrTimeoutMinus   resp.Error = "ERR timeout is negative"
 	ErrTimeoutRange   resp.Error = "ERR timeout is out of range"
 	ErrSlowCount      resp.Error = "ERR count should be greater than or equal to -1"
+	ErrSave           resp.Error = "ERR"
+	ErrSaveRunning    resp.Error = "ERR Background save already in progress"
+	ErrNoSave         resp.Error = "ERR Background saving is currently not in progress or scheduled"
+	ErrMisconfRDB     resp.Error = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
+	ErrNoScript       resp.Error = "NOSCRIPT No matching script. Please use EVAL."
+	ErrKeysMinus      resp.Error = "ERR Number of keys can't be negative"
+	ErrNotBusy        resp.Error = "NOTBUSY No scripts in execution right now."
+	ErrUnkillable     resp.Error = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
+	ErrBusyScript     resp.Error = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+	ErrBusyFunction   resp.Error = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
+	ErrScriptWrites   resp.Error = "ERR Can not execute a script with write flag using *_ro command."
+	ErrScriptOOM      resp.Error = "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
+	ErrNoDebugger     resp.Error = "ERR this server has no debugger for scripts"
+	ErrDebugMode      resp.Error = "ERR Use SCRIPT DEBUG YES/SYNC/NO"
+	ErrFlushMode      resp.Error = "ERR SCRIPT FLUSH only support SYNC|ASYNC option"
 	ErrNoShutdown     resp.Error = "ERR No shutdown in progress."
 	ErrShutdown       resp.Error = "ERR Errors trying to SHUTDOWN. Check logs."
 	ErrBusyKey        resp.Error = "BUSYKEY Target key name already exists."
@@ -99,7 +114,6 @@ const (
 	ErrMigrateKeys    resp.Error = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string"
 	ErrReloadOption   resp.Error = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
 	ErrReload         resp.Error = "ERR Error trying to load the RDB dump, check server logs."
-	ErrNoSnapshots    resp.Error = "ERR this server cannot save or load snapshots yet"
 	ErrNoJournal      resp.Error = "ERR this server has no append only file yet"
 	ErrNoModules      resp.Error = "ERR Error loading the extension. Please check the server logs."
 	ErrNoModule       resp.Error = "ERR Error unloading module: no such module with that name"
@@ -191,6 +205,7 @@ const (
 	ErrDiscardNoMulti resp.Error = "ERR DISCARD without MULTI"
 	ErrWatchInMulti   resp.Error = "ERR WATCH inside MULTI is not allowed"
 	ErrExecAbort      resp.Error = "EXECABORT Transaction discarded because of previous errors."
+	ErrMonitorInside  resp.Error = "ERR MONITOR isn't allowed for DENY BLOCKING client"
 	ErrInMulti        resp.Error = "ERR Command not allowed inside a transaction"
 	ErrReplyLimit     resp.Error = "ERR reply exceeds max-reply-bytes"
 )
@@ -206,6 +221,9 @@ const (
 	ErrMigrateRead    resp.Error = "IOERR error or timeout reading to target instance"
 	ErrMigrateChanged resp.Error = "ERR a key changed while it was being migrated: it stays here, and the target instance has it as it was before"
 )
+
+// ErrPlain is the error of commands that Redis has say no more than that.
+const ErrPlain resp.Error = "ERR"
 
 // errTarget is the error of another server, which it was sent keys to.
 func errTarget(text string) error {

@@ -87,9 +87,11 @@ func setDeadline(c *Ctx, base, unit int64) error {
 	case c.KS.Past(at):
 		c.DB.Delete(key)
 		c.Changed(c.DB, key, "del")
+		c.Rewrite(2).Str("DEL").Arg(key)
 	default:
 		c.DB.SetExpire(it, at)
 		c.Changed(c.DB, key, "expire")
+		c.Rewrite(3).Str("PEXPIREAT").Arg(key).Int(at)
 	}
 	c.Out.Int(1)
 	return nil

@@ -59,6 +59,15 @@ func (s *Server) postpones(cmd *Command, flags Flags) bool {
 	return flags&(Write|MayReplicate) != 0
 }
 
+// writesStopped is why nothing may be changed now: what is written does not reach the disk.
+// PING hears it too, so that whoever watches over the server does.
+func (s *Server) writesStopped() error {
+	if s.saving.failed && s.Cfg.StopWritesOnError && len(s.Cfg.Save) > 0 {
+		return ErrMisconfRDB
+	}
+	return nil
+}
+
 // logSlow enters the command just run in the slow log. Passwords do not go in.
 func (s *Server) logSlow(cl *Client, cmd *Command, args [][]byte, ns int64) {
 	s.SlowLog.Add(s.KS.Now()/1000, ns/1000, s.redacted(cmd, args), cl.Addr, cl.Name)

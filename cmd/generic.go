@@ -287,6 +287,7 @@ func flushAll(c *Ctx) error {
 	}
 	c.replacing(nil, nil)
 	c.Flushed(nil, c.KS.Flush())
+	c.flushedAll()
 	c.Out.OK()
 	return nil
 }

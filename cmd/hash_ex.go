@@ -102,7 +102,7 @@ func hgetEX(c *Ctx) error {
 		return err
 	}
 	c.Out.Array(len(names))
-	event := ""
+	event, done := "", c.words()
 	for _, name := range names {
 		c.field(&f.Fields, name)
 		was, ok := f.Deadline(name)
@@ -111,13 +111,16 @@ func hgetEX(c *Ctx) error {
 		case persist:
 			f.SetDeadline(name, 0)
 			event = "hpersist"
+			done.add(name)
 		default:
 			if event = "hexpire"; c.setFieldDeadline(&f, name, at, 0) == fieldRemoved {
 				event = "hdel"
 			}
+			done.add(name)
 		}
 	}
 	c.changedFields(&f, event)
+	c.fieldsEffect(event, at, done)
 	return nil
 }
 
@@ -175,6 +178,20 @@ func hsetEX(c *Ctx) error {
 	}
 	gone := f.Done()
 	c.Changed(c.DB, c.Arg(1), "hset")
+	n := len(s.pairs)
+	switch {
+	case event == "hdel":
+		w := c.Rewrite(2 + n/2).Str("HDEL").Arg(c.Arg(1))
+		for i := 0; i < n; i += 2 {
+			w.Arg(s.pairs[i])
+		}
+	case s.at > 0:
+		c.Rewrite(6 + n).Str("HSETEX").Arg(c.Arg(1)).Str("PXAT").Int(s.at).Str("FIELDS").Int(int64(n / 2)).Args(s.pairs)
+	case s.at == db.KeepTTL:
+		c.Rewrite(5 + n).Str("HSETEX").Arg(c.Arg(1)).Str("KEEPTTL").Str("FIELDS").Int(int64(n / 2)).Args(s.pairs)
+	default:
+		c.Rewrite(2 + n).Str("HSET").Arg(c.Arg(1)).Args(s.pairs)
+	}
 	if event != "" {
 		c.Also(c.DB, c.Arg(1), event)
 	}
@@ -269,13 +286,15 @@ func hgetDel(c *Ctx) error {
 		return err
 	}
 	c.Out.Array(len(names))
-	event := ""
+	event, done := "", c.words()
 	for _, name := range names {
 		c.field(&f.Fields, name)
 		if f.Delete(name) {
 			event = "hdel"
+			done.add(name)
 		}
 	}
 	c.changedFields(&f, event)
+	c.fieldsEffect(event, 0, done)
 	return nil
 }

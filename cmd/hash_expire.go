@@ -142,19 +142,36 @@ func setFieldDeadlines(c *Ctx, base, unit int64) error {
 		return err
 	}
 	c.Out.Array(len(names))
-	event := ""
+	event, done := "", c.words()
 	for _, name := range names {
 		result := c.setFieldDeadline(&f, name, at, cond)
 		switch result {
 		case fieldDone:
 			event = "hexpire"
+			done.add(name)
 		case fieldRemoved:
 			event = "hdel" // one time for all: either all are removed or none
+			done.add(name)
 		}
 		c.Out.Int(result)
 	}
 	c.changedFields(&f, event)
+	c.fieldsEffect(event, at, done)
 	return nil
+}
+
+// fieldsEffect is the effect of an event on some fields: they are removed, or have a deadline
+// now, or none.
+func (c *Ctx) fieldsEffect(event string, at int64, names *wordList) {
+	n := len(names.ends)
+	switch event {
+	case "hdel":
+		names.rewrite(c, "HDEL", c.Arg(1))
+	case "hexpire":
+		names.put(c.Rewrite(5 + n).Str("HPEXPIREAT").Arg(c.Arg(1)).Int(at).Str("FIELDS").Int(int64(n)))
+	case "hpersist":
+		names.put(c.Rewrite(4 + n).Str("HPERSIST").Arg(c.Arg(1)).Str("FIELDS").Int(int64(n)))
+	}
 }
 
 // setFieldDeadline gives a field a deadline, or removes it if that is past, and returns the
@@ -215,7 +232,7 @@ func hpersist(c *Ctx) error {
 		return err
 	}
 	c.Out.Array(len(names))
-	event := ""
+	event, done := "", c.words()
 	for _, name := range names {
 		switch at, ok := f.Deadline(name); {
 		case !ok:
@@ -225,9 +242,11 @@ func hpersist(c *Ctx) error {
 		default:
 			f.SetDeadline(name, 0)
 			event = "hpersist"
+			done.add(name)
 			c.Out.Int(fieldDone)
 		}
 	}
 	c.changedFields(&f, event)
+	c.fieldsEffect(event, 0, done)
 	return nil
 }

@@ -268,6 +268,14 @@ func (c *Ctx) putSum(f *db.FieldEdit, text []byte, event string) error {
 		}
 	}
 	f.Set(c.Arg(2), text, db.KeepTTL)
+	at, _ := f.Deadline(c.Arg(2))
 	c.changedFields(f, event)
+	switch {
+	case event != "hincrbyfloat":
+	case at == 0:
+		c.Rewrite(4).Str("HSET").Args(c.Args[1:3]).Arg(text)
+	default:
+		c.Rewrite(7).Str("HSETEX").Arg(c.Arg(1)).Str("KEEPTTL").Str("FIELDS").Int(1).Arg(c.Arg(2)).Arg(text)
+	}
 	return nil
 }

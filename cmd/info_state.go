@@ -38,23 +38,17 @@ func (s *Server) infoClients(r *report) {
 	r.int("total_blocking_keys_on_nokey", int64(b.goneKeys))
 }
 
-// infoPersistence reports what a server that keeps nothing on disk has to report.
+// infoPersistence reports on files: what is loaded, saved and written behind.
 func (s *Server) infoPersistence(r *report) {
 	r.flag("loading", s.Loading.On)
 	for _, n := range []string{"async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"} {
 		r.int(n, 0)
 	}
-	r.ratio("current_fork_perc", 0, "")
-	r.int("current_save_keys_processed", 0)
-	r.int("current_save_keys_total", 0)
-	r.int("rdb_changes_since_last_save", s.Dirty)
-	r.int("rdb_bgsave_in_progress", 0)
-	r.int("rdb_last_save_time", s.lastSaved())
-	r.str("rdb_last_bgsave_status", "ok")
-	r.int("rdb_last_bgsave_time_sec", -1)
-	r.int("rdb_current_bgsave_time_sec", -1)
-	r.int("rdb_saves", 0)
-	r.int("rdb_last_cow_size", 0)
+	done, total := s.saveProgress()
+	r.ratio("current_fork_perc", 100*float64(done)/float64(max(total, 1)), "")
+	r.int("current_save_keys_processed", done)
+	r.int("current_save_keys_total", total)
+	s.infoSaving(r)
 	r.int("rdb_last_load_keys_expired", s.Loading.KeysExpired)
 	r.int("rdb_last_load_keys_loaded", s.Loading.KeysLoaded)
 	for _, n := range []string{"aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"} {
@@ -70,15 +64,6 @@ func (s *Server) infoPersistence(r *report) {
 		r.int(n, 0)
 	}
 	s.infoLoading(r)
-}
-
-// lastSaved is when the data set was last on disk, Unix seconds. Until there was a save
-// it is the start of the process, when there was nothing to lose.
-func (s *Server) lastSaved() int64 {
-	if s.LastSave != 0 {
-		return s.LastSave
-	}
-	return s.Host.Process().StartedMs / 1000
 }
 
 func (s *Server) infoStats(r *report) {

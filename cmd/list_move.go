@@ -144,6 +144,11 @@ func moveOrWait(c *Ctx, from, to bool, timeout int) error {
 		return err
 	}
 	if moved, err := moveElement(c, from, to); moved || err != nil {
+		if moved && timeout == 3 {
+			c.Rewrite(3).Str("RPOPLPUSH").Args(c.Args[1:3])
+		} else if moved {
+			c.Rewrite(5).Str("LMOVE").Args(c.Args[1:5])
+		}
 		return err
 	}
 	return c.Block(db.List, c.Args[1:2], deadlineMs, (*resp.Writer).Null)
@@ -272,10 +277,23 @@ func popFirst(c *Ctx, p popArgs) (done bool, err error) {
 		if e.Len() > 0 {
 			c.Out.Array(2)
 			c.Out.Bulk(c.Arg(i))
-			return true, c.take(&e, i, p.left, p.count)
+			n := min(p.count, int64(e.Len()))
+			err := c.take(&e, i, p.left, n)
+			if err == nil {
+				c.Rewrite(3).Str(popName(p.left)).Arg(c.Arg(i)).Int(n)
+			}
+			return true, err
 		}
 	}
 	return false, nil
+}
+
+// popName is the command that takes elements from an end of a list.
+func popName(left bool) string {
+	if left {
+		return "LPOP"
+	}
+	return "RPOP"
 }
 
 func blpop(c *Ctx) error { return popOrWait(c, true) }
@@ -299,6 +317,7 @@ func popOrWait(c *Ctx, left bool) error {
 			c.Out.Bulk(c.Arg(i))
 			c.bulk(e.Get(end(left, n)))
 			c.taken(&e, i, left, 1)
+			c.Rewrite(2).Str(popName(left)).Arg(c.Arg(i))
 			return nil
 		}
 	}

@@ -1,6 +1,11 @@
 package cmd
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"redust/rdb"
+)
 
 // Loading. The server listens before it has its data, so that whoever asks hears LOADING
 // and when it will be over, instead of a refused connection:
@@ -32,13 +37,29 @@ func (s *Server) BeginLoad(totalBytes int64) {
 	s.Loading = LoadState{On: true, StartedAt: s.NowUs() / 1e6, TotalBytes: totalBytes}
 }
 
+// StoreBatch stores what was read of an RDB file: entries, and libraries of functions.
+func (s *Server) StoreBatch(b *rdb.Batch, o rdb.PutOptions) (rdb.Counts, error) {
+	for _, src := range b.Functions {
+		if err := s.loadLibrary(src); err != nil {
+			return rdb.Counts{}, err
+		}
+	}
+	return b.Put(s.KS, o)
+}
+
+// loadLibrary takes in the source of a library of functions.
+func (s *Server) loadLibrary([]byte) error { return errNoLibraries }
+
+// errNoLibraries refuses a file rather than to lose what is in it.
+var errNoLibraries = errors.New("the file has libraries of functions, which this version cannot load")
+
 // EndLoad says that the load is over: commands are let through.
 func (s *Server) EndLoad() { s.Loading.On = false }
 
 // Expires tells whether keys past their deadline are to be removed without anybody having
 // looked at them.
 func (s *Server) Expires() bool {
-	return s.ActiveExpire && !s.Loading.On && !s.KS.Paused && !s.KS.Frozen
+	return s.ActiveExpire && !s.Loading.On && !s.KS.Paused && !s.KS.Frozen && !s.Busy()
 }
 
 // LoadProgress says in a line how far the load is.

@@ -27,11 +27,14 @@ func monitorCommands() []*Command {
 	}
 }
 
-// monitor makes the client a follower. For one that is there is nothing to do, and no
-// reply either.
+// monitor makes the client a follower, which it cannot become in the middle of other
+// replies. For one that is there is nothing to do, and no reply either.
 func monitor(c *Ctx) error {
 	if c.Client.Has(ClientMonitor) {
 		return nil
+	}
+	if c.NoBlock {
+		return ErrMonitorInside
 	}
 	c.Client.Flags |= ClientMonitor
 	c.monitors = append(c.monitors, c.Client)
@@ -62,7 +65,9 @@ func appendMonitorLine(b []byte, us int64, cl *Client, args [][]byte) []byte {
 	}
 	b = strconv.AppendInt(append(b, " ["...), int64(cl.DB.ID), 10)
 	b = append(b, ' ')
-	if cl.Has(ClientUnix) {
+	if cl.Has(ClientInternal) {
+		b = append(b, "lua"...)
+	} else if cl.Has(ClientUnix) {
 		b = append(append(b, "unix:"...), strings.TrimSuffix(cl.Addr, ":0")...)
 	} else {
 		b = append(b, cl.Addr...)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"redust/acl"
+	"redust/config"
 	"redust/resp"
 )
 
@@ -20,7 +21,8 @@ import (
 // The gates are asked when a command is queued, and EXEC passes them on behalf of all
 // that is queued: the sum of their flags decides whether it needs memory, or is held back
 // by a pause of writes, as a whole. A transaction that has no chance any more queues nothing,
-// but goes on saying QUEUED.
+// but goes on saying QUEUED. What is queued counts as input that waits: beyond
+// client-query-buffer-limit the client is closed.
 //
 // Some commands are never queued: those with AtOnce, which end a transaction, or complain.
 //
@@ -42,7 +44,7 @@ type transaction struct {
 	args  [][]byte
 	buf   []byte
 	flags Flags // of all commands queued
-	sum   int   // length of all arguments, bytes
+	sum   int   // length of all arguments, and 8 for each, bytes
 	mem   int   // what the pieces take that are not reqs, args and buf any more, bytes
 }
 
@@ -146,6 +148,11 @@ func (s *Server) enqueue(cl *Client, r *Request, mark resp.Mark) Outcome {
 		cl.tx.add(r)
 	}
 	cl.LastCmd = r.Cmd
+	if int64(cl.tx.sum) > s.Cfg.ClientQueryLimit {
+		s.Stats.QueryBufLimit++
+		s.Host.Log(config.LogWarning, "Closing client that reached max query buffer length with what it queued: "+s.Describe(cl))
+		cl.closeNow()
+	}
 	cl.Out.Status("QUEUED")
 	if cl.Flags&(ClientReplyOff|ClientReplySkip|ClientSkipNext) != 0 {
 		s.settle(cl, mark)
@@ -176,7 +183,7 @@ func (t *transaction) add(r *Request) {
 	for _, a := range r.Args {
 		size += len(a)
 	}
-	t.sum += size
+	t.sum += size + 8*n
 	t.flags |= r.Cmd.Flags
 	if cap(t.args)-len(t.args) < n {
 		t.mem += cap(t.args) * sizeOfArg
@@ -210,7 +217,7 @@ func (t *transaction) memBytes() int {
 	return t.mem + cap(t.buf) + cap(t.args)*sizeOfArg + cap(t.reqs)*sizeOfRequest
 }
 
-// Queued is the length of what the client has queued since MULTI, bytes.
+// Queued is the length of what the client has queued since MULTI, bytes, as Redis counts it.
 func (cl *Client) Queued() int {
 	if cl.tx == nil {
 		return 0

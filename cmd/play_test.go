@@ -13,6 +13,7 @@ import (
 
 	"redust/config"
 	"redust/db"
+	"redust/internal/disk/faulty"
 	"redust/tests/script"
 )
 
@@ -136,6 +137,7 @@ func newHarness(w way) *harness {
 	cfg.Save, cfg.EnableDebugCommand = nil, config.GateYes
 	h.Server = NewServer(cfg, db.New(16, h.rand))
 	h.Host, h.Clock, h.Random = h, h.clock, h.rand
+	h.Files = faulty.New() // in memory
 	h.Begin(h.nowMs*1000, h.mono)
 	return h
 }
@@ -465,3 +467,6 @@ func (h *harness) Transfer(t *Transfer) { t.Trouble = Connecting }
 
 // CachedPeers implements Host.
 func (h *harness) CachedPeers() int { return 0 }
+
+// After implements Host.
+func (h *harness) After(_ int64, f func()) { h.done = append(h.done, f) }

@@ -3,7 +3,7 @@ package cmd
 import (
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
+	osexec "os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -154,7 +154,7 @@ func TestRedisLoadsOurFiles(t *testing.T) {
 			if err != nil || size == 0 {
 				t.Fatal(size, err)
 			}
-			if out, err := exec.Command(check, path).CombinedOutput(); err != nil {
+			if out, err := osexec.Command(check, path).CombinedOutput(); err != nil {
 				t.Fatalf("redis-check-rdb: %v\n%.3000s", err, out)
 			}
 			policy := "noeviction"

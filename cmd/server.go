@@ -5,6 +5,7 @@ import (
 
 	"redust/config"
 	"redust/db"
+	"redust/internal/disk"
 	"redust/metrics"
 	"redust/resp"
 )
@@ -33,6 +34,9 @@ type Host interface {
 	Collect()
 	// Background runs work on a goroutine of its own, and then done on the executor.
 	Background(work, done func())
+	// After runs f on the executor after a while, milliseconds, in which others are
+	// served.
+	After(ms int64, f func())
 	// Transfer sends keys to another server and waits for what that says. Unlike the others
 	// it may be called from any goroutine, since it takes a while.
 	Transfer(t *Transfer)
@@ -90,6 +94,12 @@ type Server struct {
 
 	Loading LoadState // see loading.go
 
+	// Files is where snapshots are written to; nil: the machine's file system.
+	Files disk.FS
+	// BeforeExitHook, if set, brings the journal to the disk before the process ends, or
+	// says why it cannot. With Force its error ends nothing.
+	BeforeExitHook func(o ShutdownOptions) error
+
 	UserLine      bool  // the configuration file declares the user default
 	Dirty         int64 // changes since the last save
 	LastSave      int64 // Unix seconds
@@ -109,11 +119,13 @@ type Server struct {
 	touched   uint64
 	monitors  []*Client
 	blocking  blocking
+	scripting scripting
 	watching  watching
 	eyes      int            // clients that wait for keys, and that watch some: whom touchedKey has to tell
 	queues    []*transaction // spare ones
 	exec      *Command
 	effects   effects
+	saving    saving
 	current   *Client // whose command is running, or was the last: not the client inside of a script
 	topics    topics
 	gathering gathering
@@ -122,10 +134,11 @@ type Server struct {
 	notify    config.Events // keyspace events that are wanted
 	notice    []byte        // scratch of one
 
-	scratch scratch // of the commands on strings
-	streams streamScratch
-	replID  string // see replicationID
-	debug   debugSettings
+	gathered wordList
+	scratch  scratch // of the commands on strings
+	streams  streamScratch
+	replID   string // see replicationID
+	debug    debugSettings
 
 	pausedUntil int64 // Unix milliseconds; 0: no pause
 	pauseAll    bool
@@ -137,18 +150,15 @@ func NewServer(cfg *config.Config, ks *db.Keyspace) *Server {
 	s := &Server{KS: ks, Commands: NewTable(), Cfg: cfg, ActiveExpire: true}
 	s.ctx.Server, s.exec = s, s.Commands.Named("exec")
 	s.NameDB()
+	s.initScripts()
 	ks.Hooks = db.Hooks{
 		Expired: func(d *db.DB, key []byte, lateMs int64) {
 			s.Stats.ExpireLag.Record(lateMs)
 			s.went(d, key, "expired")
 		},
-		FieldsExpired: func(d *db.DB, key []byte, lateMs int64, gone bool) {
+		FieldsExpired: func(d *db.DB, key []byte, fields [][]byte, lateMs int64) {
 			s.Stats.ExpireLag.Record(lateMs)
-			s.event(d, key, "hexpired")
-			if gone {
-				s.event(d, key, "del")
-			}
-			s.touchedKey(d, key)
+			s.fieldsWent(d, key, fields)
 		},
 		Evicted: func(d *db.DB, key []byte) { s.went(d, key, "evicted") },
 	}
@@ -191,6 +201,7 @@ func (s *Server) Connect(id int64, conn Conn) *Client {
 
 // Disconnect forgets what the server holds of a client that has gone.
 func (s *Server) Disconnect(cl *Client) {
+	cl.Flags |= clientGone
 	if cl.Flags&ClientMonitor != 0 {
 		s.unmonitor(cl)
 	}

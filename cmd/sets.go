@@ -282,10 +282,25 @@ func spop(c *Ctx) error {
 	case n == 0:
 		c.Out.Null()
 	}
-	if n > 0 && !s.Pop(int(n), r.write) {
+	all := n == int64(s.Len())
+	write, names := r.write, c.words()
+	if c.Journal != nil && !all {
+		write = func(m listpack.Value) bool {
+			names.value(m)
+			return r.write(m)
+		}
+	}
+	if n > 0 && !s.Pop(int(n), write) {
 		n = 0
 	}
 	c.changedMembers(&s, c.Arg(1), "spop", int(n))
+	switch {
+	case n == 0:
+	case all:
+		c.Rewrite(2).Str("DEL").Arg(c.Arg(1))
+	default:
+		names.rewrite(c, "SREM", c.Arg(1))
+	}
 	return fullError(r.full)
 }
 

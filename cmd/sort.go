@@ -490,16 +490,22 @@ func (c *Ctx) storeSorted(q *sortQuery, part []sortable, s *sortScratch) error {
 		part = s.elems[found:]
 	}
 	was := c.DB.Delete(q.dst)
+	if was {
+		c.Rewrite(2).Str("DEL").Arg(q.dst)
+	}
 	switch {
 	case n > 0:
 		var e db.ElementsEdit
 		e.Begin(c.DB, q.dst, db.Item{})
+		names := c.words()
 		for i := range part {
 			e.Push(false, s.elem(&part[i]))
+			names.add(s.elem(&part[i]))
 		}
 		c.DB.Replaces(was)
 		e.Done()
 		c.DB.Replaces(false)
+		names.rewrite(c, "RPUSH", q.dst) // whatever the weights are then
 		c.Changed(c.DB, q.dst, "sortstore")
 	case was:
 		c.Changed(c.DB, q.dst, "del")

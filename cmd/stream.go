@@ -69,8 +69,9 @@ func streamCommands() []*Command {
 // streamScratch is memory that the commands on streams use again and again. Nothing in it
 // is of interest after a command.
 type streamScratch struct {
-	ids   []stream.ID
-	items []db.Item
+	claims claims
+	ids    []stream.ID
+	items  []db.Item
 }
 
 // streamAt looks up the stream under argument i for reading; nil if there is none.
@@ -118,13 +119,29 @@ func xadd(c *Ctx) error {
 	if a.trims {
 		trimmed = e.Trim(a.trim)
 	}
+	length := int64(e.Len())
 	e.Done()
 	c.Changed(c.DB, key, "xadd")
+	a.effect(c, key, id, pairs, trimmed, length)
 	if trimmed > 0 {
 		c.Also(c.DB, key, "xtrim")
 	}
 	replyID(c.Out, id)
 	return nil
+}
+
+// effect is what XADD leaves: the ID that it gave, and to how many entries it trimmed,
+// whatever the threshold was.
+func (a *addOptions) effect(c *Ctx, key []byte, id stream.ID, pairs [][]byte, trimmed int, length int64) {
+	n := 3 + len(pairs)
+	if trimmed > 0 {
+		n += 3
+	}
+	w := c.Rewrite(n).Str("XADD").Arg(key)
+	if trimmed > 0 {
+		w = w.Str("MAXLEN").Str("=").Int(length)
+	}
+	w.id(id).Args(pairs)
 }
 
 // newID is the ID of an entry to be added to the stream, which may be nil.
@@ -347,9 +364,11 @@ func xtrim(c *Ctx) error {
 	}
 	e := c.DB.EditStream(key, it)
 	n := e.Trim(a.trim)
+	length := int64(e.Len())
 	e.Done()
 	if n > 0 {
 		c.ChangedAside(c.DB, key, "xtrim", n)
+		c.Rewrite(5).Str("XTRIM").Arg(key).Str("MAXLEN").Str("=").Int(length)
 	}
 	c.Out.Int(int64(n))
 	return nil

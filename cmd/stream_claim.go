@@ -179,6 +179,7 @@ type claim struct {
 func (l *claim) start(c *Ctx, g stream.Edit) {
 	l.g = g
 	l.consumer = c.consumer(c.Arg(1), g, c.Arg(3))
+	c.claimEffect(c.Arg(1), g)
 }
 
 // begin begins to claim, or to rehearse it.
@@ -199,6 +200,7 @@ func (l *claim) take(c *Ctx, d stream.Delivery, pending bool) {
 	}
 	if !l.dry {
 		l.g.Deliver(l.it.ID, l.consumer, l.at, count)
+		c.streams.claims.add(l.it.ID, l.consumer, l.at, count)
 	}
 	if l.justID {
 		replyID(c.Out, l.it.ID)
@@ -209,15 +211,18 @@ func (l *claim) take(c *Ctx, d stream.Delivery, pending bool) {
 }
 
 // drop takes off an entry that does not exist.
-func (l *claim) drop(id stream.ID) {
+func (l *claim) drop(c *Ctx, id stream.ID) {
 	if !l.dry {
 		l.g.Acknowledge(id)
+		c.streams.claims.add(id, nil, 0, 0)
 	}
 	l.off++
 }
 
 // done notes what was claimed.
 func (l *claim) done(c *Ctx) {
+	c.streams.claims.done()
+	c.NoEffect() // beyond what has been said
 	if l.claimed > 0 {
 		l.g.Activate(l.consumer, c.KS.Now())
 	}
@@ -274,6 +279,7 @@ func xclaim(c *Ctx) error {
 	if err == nil {
 		if g.Last.Less(last) {
 			g.SetLast(last, g.Read)
+			c.groupEffect(c.Arg(1), c.Arg(2), last, g.Read)
 			if l.claimed == 0 {
 				l.off++ // a change, too
 			}
@@ -292,7 +298,7 @@ func (l *claim) byIDs(c *Ctx, s *stream.Stream, ids []stream.ID) error {
 		switch {
 		case !l.it.Find(s, id):
 			if pending {
-				l.drop(id)
+				l.drop(c, id)
 			}
 		case pending && l.minIdleMs > 0 && c.KS.Now()-d.At < l.minIdleMs:
 		case pending || l.force:
@@ -406,7 +412,7 @@ func (l *claim) walk(c *Ctx, s *stream.Stream, from stream.ID, count int64) erro
 		switch {
 		case !l.it.Find(s, p.ID):
 			off = append(off, p.ID)
-			if l.drop(p.ID); !l.dry {
+			if l.drop(c, p.ID); !l.dry {
 				p.From(l.g.Group, nil, p.ID) // that ended the walk
 			}
 			count--

@@ -151,6 +151,7 @@ func xgroupCreate(c *Ctx) error {
 	e.CreateGroup(c.Arg(3), last, o.entries)
 	e.Done()
 	c.ChangedAside(c.DB, c.Arg(2), "xgroup-create", 1)
+	c.Rewrite(len(c.Args)).Args(c.Args[:4]).id(last).Args(c.Args[5:])
 	c.Out.OK()
 	return nil
 }
@@ -180,6 +181,7 @@ func xgroupSetID(c *Ctx) error {
 	}
 	e.Done()
 	c.ChangedAside(c.DB, c.Arg(2), "xgroup-setid", 1)
+	c.groupEffect(c.Arg(2), c.Arg(3), last, o.entries)
 	c.Out.OK()
 	return nil
 }

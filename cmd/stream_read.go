@@ -285,10 +285,16 @@ func (r *readArgs) serveGroup(c *Ctx, i int, it db.Item) (bool, error) {
 	e := c.DB.EditStream(key, it)
 	g, _ := e.Edit(r.group) // no group leaves while a command runs
 	consumer := c.consumer(key, g, r.consumer)
+	last, moved := g.Last, c.claimEffect(key, g)
 	served, err := r.turn(c, i, e.Stream, g, consumer)
+	moved.done()
+	if g.Last != last {
+		c.groupEffect(key, r.group, g.Last, g.Read)
+	}
 	e.Done()
 	if served {
 		c.ChangedAside(c.DB, key, "", 1)
+		c.NoEffect() // beyond what has been said
 	}
 	return served, err
 }
@@ -321,6 +327,7 @@ func (c *Ctx) consumer(key []byte, g stream.Edit, name []byte) *stream.Consumer 
 	}
 	made := g.AddConsumer(name, now)
 	c.ChangedAside(c.DB, key, "xgroup-createconsumer", 1)
+	c.Rewrite(5).Str("XGROUP").Str("CREATECONSUMER").Arg(key).Str(g.Name).Arg(name)
 	return made
 }
 
@@ -331,6 +338,7 @@ func (r *readArgs) deliver(c *Ctx, it *stream.Iter, g stream.Edit, consumer *str
 		g.Advance(it.ID)
 		if !r.noAck {
 			g.Deliver(it.ID, consumer, now, 1)
+			c.streams.claims.add(it.ID, consumer, now, 1)
 		}
 		replyEntry(c.Out, it)
 		n++
@@ -362,6 +370,7 @@ func (r *readArgs) history(c *Ctx, i int, s *stream.Stream, g stream.Edit, consu
 			replyEntry(c.Out, &it)
 			if !r.dry {
 				g.Redeliver(p.ID, now)
+				c.streams.claims.add(p.ID, consumer, now, p.Count+1)
 			}
 		}
 		if c.replyFull(mark) {

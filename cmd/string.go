@@ -278,6 +278,7 @@ func getDel(c *Ctx) error {
 	c.Out.Bulk(it.Bytes())
 	c.DB.Delete(c.Arg(1))
 	c.Changed(c.DB, c.Arg(1), "del")
+	c.Rewrite(2).Str("DEL").Arg(c.Arg(1))
 	return nil
 }
 
@@ -291,6 +292,7 @@ func getSet(c *Ctx) error {
 	}
 	c.putString(c.Arg(1), 2, 0)
 	c.Changed(c.DB, c.Arg(1), "set")
+	c.setEffect(c.Arg(1), c.Arg(2), 0)
 	return nil
 }
 

@@ -218,6 +218,7 @@ func set(c *Ctx) error {
 	}
 	c.putString(key, 2, at)
 	c.Changed(c.DB, key, "set")
+	c.setEffect(key, c.Arg(2), at)
 	if at > 0 {
 		c.Also(c.DB, key, "expire")
 	}
@@ -225,6 +226,19 @@ func set(c *Ctx) error {
 		c.Out.OK()
 	}
 	return nil
+}
+
+// setEffect is the effect of having set a string, with a deadline, none, or the one it had:
+// that of a SET without conditions, which held.
+func (c *Ctx) setEffect(key, val []byte, at int64) {
+	switch at {
+	case 0:
+		c.Rewrite(3).Str("SET").Arg(key).Arg(val)
+	case db.KeepTTL:
+		c.Rewrite(4).Str("SET").Arg(key).Arg(val).Str("KEEPTTL")
+	default:
+		c.Rewrite(5).Str("SET").Arg(key).Arg(val).Str("PXAT").Int(at)
+	}
 }
 
 // holds tells whether the value that is there, or none, meets the condition.
@@ -267,6 +281,7 @@ func setFor(c *Ctx, m ttlMode) error {
 	}
 	c.putString(c.Arg(1), 3, at)
 	c.Changed(c.DB, c.Arg(1), "set")
+	c.setEffect(c.Arg(1), c.Arg(3), at)
 	c.Also(c.DB, c.Arg(1), "expire")
 	c.Out.OK()
 	return nil
@@ -310,13 +325,16 @@ func getEX(c *Ctx) error {
 	case life.mode == ttlPersist && it.ExpireAt() != 0:
 		c.DB.SetExpire(it, 0)
 		c.Changed(c.DB, key, "persist")
+		c.Rewrite(2).Str("PERSIST").Arg(key)
 	case life.mode <= ttlPersist:
 	case c.KS.Past(at):
 		c.DB.Delete(key)
 		c.Changed(c.DB, key, "del")
+		c.Rewrite(2).Str("DEL").Arg(key)
 	default:
 		c.DB.SetExpire(it, at)
 		c.Changed(c.DB, key, "expire")
+		c.Rewrite(3).Str("PEXPIREAT").Arg(key).Int(at)
 	}
 	return nil
 }

@@ -9,7 +9,8 @@ func (s *Server) Tick() {
 	s.Stats.LoopCommandUs += s.commandNs / 1000
 	s.commandNs %= 1000
 	s.KS.Tidy()
-	if s.Cfg.MaxMemory > 0 {
+	s.tickSave()
+	if s.Cfg.MaxMemory > 0 && !s.Busy() {
 		s.makeRoom() // what CONFIG SET maxmemory asks for, though nobody writes
 	}
 	if used := s.UsedMemory(); used > s.PeakMemory {

@@ -148,7 +148,11 @@ func bzpop(c *Ctx, highest bool) error {
 	}
 	c.Out.Array(3)
 	c.Out.Bulk(key)
-	return c.pop(&z, key, 1, highest, false)
+	if err := c.pop(&z, key, 1, highest, false); err != nil {
+		return err
+	}
+	c.Rewrite(2).Str(zpopName(highest)).Arg(key)
+	return nil
 }
 
 // mpop is what ZMPOP and BZMPOP ask for.
@@ -228,5 +232,17 @@ func (m *mpop) take(c *Ctx) (done bool, err error) {
 	c.Out.Array(2)
 	c.Out.Bulk(key)
 	c.Out.Array(n)
-	return true, c.pop(&z, key, n, m.highest, true)
+	if err := c.pop(&z, key, n, m.highest, true); err != nil {
+		return true, err
+	}
+	c.Rewrite(3).Str(zpopName(m.highest)).Arg(key).Int(int64(n))
+	return true, nil
+}
+
+// zpopName is the command that takes members from an end of a sorted set.
+func zpopName(highest bool) string {
+	if highest {
+		return "ZPOPMAX"
+	}
+	return "ZPOPMIN"
 }

@@ -131,14 +131,15 @@ type Config struct {
 
 	// Snapshots.
 
-	Save               []SaveRule // empty: none
-	DBFilename         string
-	RDBCompression     bool
-	RDBChecksum        bool
-	StopWritesOnError  bool // refuse writes after a failed snapshot
-	RDBKeySaveDelayUs  int  // microseconds per key while saving; negative: one in so many keys; for tests
-	KeyLoadDelayUs     int  // microseconds per key while loading; negative: one in so many keys; for tests
-	LoadEventsInterval int  // bytes loaded between two looks at the sockets
+	Save                []SaveRule // empty: none
+	DBFilename          string
+	RDBCompression      bool
+	RDBChecksum         bool
+	RDBIncrementalFsync bool // put the file on the disk while it is being written
+	StopWritesOnError   bool // refuse writes after a failed snapshot
+	RDBKeySaveDelayUs   int  // microseconds per key while saving; negative: one in so many keys; for tests
+	KeyLoadDelayUs      int  // microseconds per key while loading; negative: one in so many keys; for tests
+	LoadEventsInterval  int  // bytes loaded between two looks at the sockets
 
 	OnCorruptData OnCorrupt // what to do at the start with files that are damaged
 

@@ -124,6 +124,7 @@ func (t *table) persistence(c *Config) {
 	t.str("dbfilename", &c.DBFilename, "dump.rdb", protected, fileName("dbfilename", "filename", true))
 	t.bool("rdbcompression", &c.RDBCompression, true, 0)
 	t.bool("rdbchecksum", &c.RDBChecksum, true, immutable)
+	t.bool("rdb-save-incremental-fsync", &c.RDBIncrementalFsync, true, 0)
 	t.bool("stop-writes-on-bgsave-error", &c.StopWritesOnError, true, 0)
 	number(t, "rdb-key-save-delay", &c.RDBKeySaveDelayUs, 0, minInt, maxInt, hidden)
 	number(t, "key-load-delay", &c.KeyLoadDelayUs, 0, minInt, maxInt, hidden)
@@ -204,7 +205,7 @@ func (t *table) idleOnes() {
 			t.bool(n, nil, false, f)
 		}
 	}
-	yes(0, "activerehashing", "aof-rewrite-incremental-fsync", "rdb-save-incremental-fsync", "dynamic-hz",
+	yes(0, "activerehashing", "aof-rewrite-incremental-fsync", "dynamic-hz",
 		"crash-log-enabled", "crash-memcheck-enabled", "jemalloc-bg-thread", "tls-session-caching",
 		"cluster-allow-pubsubshard-when-down", "cluster-allow-replica-migration", "cluster-require-full-coverage")
 	yes(immutable, "disable-thp", "set-proc-title")

@@ -35,7 +35,7 @@ func (d *DB) expireAll(h uint64, key []byte, r table.Ref) {
 	o := r.Object().(timed)
 	n, late := o.size(), d.k.now-o.NextDeadline()
 	d.t.Delete(h, key)
-	d.fieldsExpired(key, n, late, true)
+	d.fieldsExpired(key, nil, n, late)
 }
 
 // reclaim removes fields that are due from the hash at r, as many as the slice of expiry
@@ -55,7 +55,7 @@ func (d *DB) reclaim(h uint64, key []byte, r table.Ref) (all bool) {
 	d.EditFields(&f, key, Item{r, d})
 	f.begin()
 	if f.form == Large {
-		f.noteExpired(f.tab.dropDue(f.now, left))
+		f.noteLate(f.tab.dropDue(f.now, left, &d.k.late))
 	}
 	o := timed(f.tab)
 	if f.form == PackedTimed {
@@ -68,18 +68,51 @@ func (d *DB) reclaim(h uint64, key []byte, r table.Ref) (all bool) {
 	return next == 0 || next > d.k.now
 }
 
-// noteExpired counts fields that are removed because of their deadlines, the earliest of
-// which was missed by lateMs.
-func (f *FieldEdit) noteExpired(n int, lateMs int64) {
-	f.expired += n
-	f.lateMs = max(f.lateMs, lateMs)
+// names are words, one behind the other in one buffer.
+type names struct {
+	buf  []byte
+	ends []int
+	all  [][]byte // scratch of slices
 }
 
-// fieldsExpired tells the world of n fields past their deadline, and whether the key went
-// with them.
-func (d *DB) fieldsExpired(key []byte, n int, lateMs int64, gone bool) {
+func (n *names) add(b []byte) {
+	n.buf = append(n.buf, b...)
+	n.ends = append(n.ends, len(n.buf))
+}
+
+// slices returns the words, which stay until the next add.
+func (n *names) slices() [][]byte {
+	at := 0
+	n.all = n.all[:0]
+	for _, end := range n.ends {
+		n.all = append(n.all, n.buf[at:end])
+		at = end
+	}
+	return n.all
+}
+
+// clear forgets the words, and memory that many of them have taken.
+func (n *names) clear() {
+	if cap(n.buf) > keepScratch {
+		*n = names{}
+		return
+	}
+	n.buf, n.ends = n.buf[:0], n.ends[:0]
+}
+
+// noteExpired notes a field that is removed because of its deadline, which was missed by
+// lateMs. Done tells the world.
+func (f *FieldEdit) noteExpired(field []byte, lateMs int64) {
+	f.d.k.late.add(field)
+	f.noteLate(lateMs)
+}
+
+func (f *FieldEdit) noteLate(lateMs int64) { f.lateMs = max(f.lateMs, lateMs) }
+
+// fieldsExpired tells the world of n fields past their deadline: those named, or all.
+func (d *DB) fieldsExpired(key []byte, fields [][]byte, n int, lateMs int64) {
 	d.k.Stats.FieldsExpired += int64(n)
 	if f := d.k.Hooks.FieldsExpired; f != nil {
-		f(d, key, lateMs, gone)
+		f(d, key, fields, lateMs)
 	}
 }

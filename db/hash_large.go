@@ -194,19 +194,21 @@ func (t *fieldTable) allDue(now int64) bool {
 	return t.order != nil && t.order.Len() == t.fields.Len() && t.due(now) == t.order.Len()
 }
 
-// dropDue removes at most so many of the fields past their deadline, the earliest first.
-func (t *fieldTable) dropDue(now int64, most int) (n int, lateMs int64) {
-	n = min(t.due(now), most)
+// dropDue removes at most so many of the fields past their deadline, the earliest first, and
+// adds their names to gone.
+func (t *fieldTable) dropDue(now int64, most int, gone *names) (lateMs int64) {
+	n := min(t.due(now), most)
 	if n == 0 {
-		return 0, 0
+		return 0
 	}
 	lateMs = now - t.NextDeadline()
 	t.order.DeleteRange(0, n, func(key, _ []byte) {
 		field := key[8:]
+		gone.add(field)
 		t.fields.Delete(t.fields.Hash(field), field)
 	})
 	if t.order.Len() == 0 {
 		t.order = nil
 	}
-	return n, lateMs
+	return lateMs
 }

@@ -484,9 +484,9 @@ func TestFieldsInSlices(t *testing.T) {
 	d := k.DB(0)
 	const n = 25_000
 	told := map[string]int{}
-	k.Hooks.FieldsExpired = func(_ *DB, key []byte, _ int64, gone bool) {
+	k.Hooks.FieldsExpired = func(_ *DB, key []byte, fields [][]byte, _ int64) {
 		told[string(key)]++
-		if gone {
+		if fields == nil {
 			told[string(key)+" gone"]++
 		}
 	}

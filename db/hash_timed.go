@@ -116,11 +116,15 @@ const emptyPack = 2
 
 // dropDue removes the fields that are past their deadline.
 func (f *FieldEdit) dropDue() {
-	n, _ := dueIn(f.pack, f.now)
+	n, end := dueIn(f.pack, f.now)
 	if n == 0 {
 		return
 	}
 	first := listpack.First(f.pack)
-	f.noteExpired(n, f.now-deadlineIn(f.pack, first))
+	late := f.now - deadlineIn(f.pack, first)
+	var room [20]byte
+	for at := first; at < end; at = listpack.Skip(f.pack, listpack.Skip(f.pack, listpack.Skip(f.pack, at))) {
+		f.noteExpired(listpack.Get(f.pack, at).Text(&room), late)
+	}
 	f.pack = listpack.Delete(f.pack, first, 3*n)
 }

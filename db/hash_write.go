@@ -19,8 +19,7 @@ type FieldEdit struct {
 	begun   bool
 	rooted  bool // timed or tab is new: it is not what the item holds
 	was     int  // memory of the root before, bytes
-	expired int  // fields removed because they were past their deadline
-	lateMs  int64
+	lateMs  int64 // by which the earliest deadline was missed of the fields in Keyspace.late
 }
 
 // EditFields makes f, which is new, the hash for changing; a missing item is an empty one.
@@ -29,6 +28,7 @@ type FieldEdit struct {
 func (d *DB) EditFields(f *FieldEdit, key []byte, it Item) {
 	f.Fields, f.key, f.it = it.Fields(), key, it
 	f.d, f.now = d, d.k.past
+	d.k.late.clear()
 	if d.k.Frozen || d.k.Paused {
 		f.now = 0 // fields stay until they are told to go
 	}
@@ -85,7 +85,7 @@ func (f *FieldEdit) Set(field, val []byte, at int64) (added bool) {
 	case Large:
 		var late int64
 		if added, late = f.tab.set(field, val, at, f.now); late >= 0 {
-			f.noteExpired(1, late)
+			f.noteExpired(field, late)
 		}
 		return added
 	case PackedTimed:
@@ -177,8 +177,10 @@ func (f *FieldEdit) Done() (gone bool) {
 	default:
 		f.keepRoot()
 	}
-	if f.expired > 0 {
-		d.fieldsExpired(f.key, f.expired, f.lateMs, false)
+	if late := &d.k.late; len(late.ends) > 0 {
+		fields := late.slices()
+		d.fieldsExpired(f.key, fields, len(fields), f.lateMs)
+		late.clear()
 	}
 	return gone
 }

@@ -70,9 +70,9 @@ func (t Type) String() string {
 // Keys are borrowed.
 type Hooks struct {
 	Expired func(d *DB, key []byte, lateMs int64) // after a key past its deadline is gone
-	// FieldsExpired comes after fields of the hash under key, past their deadline, are gone;
-	// with gone, the key went with them.
-	FieldsExpired func(d *DB, key []byte, lateMs int64, gone bool)
+	// FieldsExpired comes after fields of the hash under key, past their deadline, are gone:
+	// those named, or all, and the key with them, if none is.
+	FieldsExpired func(d *DB, key []byte, fields [][]byte, lateMs int64)
 	Evicted       func(d *DB, key []byte) // after a key made room for others
 	Added         func(d *DB, key []byte) // after a key was put where none was
 	Missed        func(d *DB, key []byte) // after a look-up for reading found nothing
@@ -100,21 +100,23 @@ type Keyspace struct {
 	NoTouch        bool // the client at hand does not count as an access
 	replaces       bool // what is being put takes the place of what was deleted for it: no new key
 
-	replaying bool
-	dbs       []*DB
-	now       int64
-	past      int64 // deadlines up to here have passed, see Replaying
-	seed      maphash.Seed
-	clock     *cow.Clock
-	rnd       func() uint64
-	soonest   int64        // see NextExpiry
-	until     int64        // see left
-	due       [][]byte     // scratch of Expire
-	size      []byte       // scratch for keys
-	pack      []byte       // scratch for packed values under construction, see edit
-	sets      Sets         // scratch of set algebra
-	order     []byte       // scratch for keys of ordered trees
-	spots     []packedSpot // scratch of SortedSet.Ranges
+	replaying bool // see Replaying
+
+	dbs     []*DB
+	now     int64
+	past    int64 // deadlines up to here have passed, see Replaying
+	seed    maphash.Seed
+	clock   *cow.Clock
+	rnd     func() uint64
+	soonest int64        // see NextExpiry
+	until   int64        // see left
+	due     [][]byte     // scratch of Expire
+	late    names        // fields past their deadline that a change has removed
+	size    []byte       // scratch for keys
+	pack    []byte       // scratch for packed values under construction, see edit
+	sets    Sets         // scratch of set algebra
+	order   []byte       // scratch for keys of ordered trees
+	spots   []packedSpot // scratch of SortedSet.Ranges
 }
 
 // New returns n empty databases. rnd gives random bits.

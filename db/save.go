@@ -57,3 +57,6 @@ func (v *View) IdleSeconds(it Item) int64 { return v.access.idleMs(it.ref.Access
 // Freq is the access counter that LFU keeps of an item of the view, decayed to the moment
 // when the view was taken.
 func (v *View) Freq(it Item) uint8 { return v.access.freq(it.ref.Access()) }
+
+// Viewed tells whether any view of a database lives.
+func (k *Keyspace) Viewed() bool { return k.clock.Viewed() }

@@ -90,8 +90,8 @@ func (c *client) Close(soon bool) {
 // Leaving implements cmd.Conn.
 func (c *client) Leaving() bool { return c.closing || c.gone || c.shut.Load() }
 
-// blocked tells whether the client waits for a key.
-func (c *client) blocked() bool { return c.Flags&cmd.ClientBlocked != 0 }
+// blocked tells whether the client waits for a key, or for its script.
+func (c *client) blocked() bool { return c.Flags&(cmd.ClientBlocked|cmd.ClientInScript) != 0 }
 
 // waits tells whether further requests of the client must wait.
 func (c *client) waits() bool { return len(c.held) > 0 || c.blocked() }

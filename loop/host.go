@@ -29,6 +29,11 @@ func (s *Server) Client(id int64) *cmd.Client {
 // Log implements cmd.Host.
 func (s *Server) Log(level config.LogLevel, text string) { s.log.Log(level, text) }
 
+// After implements cmd.Host. A timer's goroutine posts f, so that sockets come before it.
+func (s *Server) After(ms int64, f func()) {
+	time.AfterFunc(time.Duration(ms)*time.Millisecond, func() { s.Post(f) })
+}
+
 // Sleep implements cmd.Host.
 func (s *Server) Sleep(ns int64) { time.Sleep(time.Duration(ns)) }
 

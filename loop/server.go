@@ -313,7 +313,10 @@ func (s *Server) disconnected(c *client) {
 	c.gone = true
 	delete(s.clients, c.ID)
 	s.Cmd.Disconnect(c.Client)
-	c.held, c.heldBytes, c.Out.B = nil, 0, nil
+	c.held, c.heldBytes = nil, 0
+	if c.Flags&cmd.ClientInScript == 0 {
+		c.Out.B = nil
+	}
 }
 
 // OnTraffic implements gnet's handler.
@@ -506,6 +509,9 @@ func (s *Server) sendPending() {
 		if c.stalled && !c.blocked() && !c.closing {
 			s.resume(c) // and comes again, with all replies
 			continue
+		}
+		if c.Flags&cmd.ClientInScript != 0 && !c.closing {
+			continue // its reply is half written
 		}
 		if !c.closing || c.soon {
 			s.writeAll(c)

@@ -97,22 +97,15 @@ func (s *Server) Stop(reason string) {
 	s.Post(func() { _ = s.Shutdown(cmd.ShutdownOptions{NoSave: true}) }) // refused only for want of a snapshot
 }
 
-// Shutdown implements cmd.Host. It is refused if the data set must be saved, which cannot
-// be done yet, unless with Force. A second call changes nothing.
+// Shutdown implements cmd.Host. It is refused if what must be saved cannot be. A second call
+// changes nothing.
 func (s *Server) Shutdown(o cmd.ShutdownOptions) error {
 	if s.stopping {
 		return nil
 	}
 	s.log.Notice("User requested shutdown...")
-	if s.Cmd.Loading.On {
-		o.Save, o.NoSave = false, true // half a data set must not take the place of the whole
-	}
-	if o.Save && !o.Force {
-		s.log.Warn("Snapshots are not available in this version, can't exit.")
-		return cmd.ErrShutdown
-	}
-	if n := s.Cmd.KS.Len(); n > 0 && !o.NoSave && len(s.cfg.Save) > 0 {
-		s.log.Warn(fmt.Sprintf("The data set is not saved, this version keeps it in memory only. Keys lost: %d.", n))
+	if err := s.Cmd.BeforeExit(o); err != nil {
+		return err
 	}
 	s.stopping = true
 	s.listens.close()

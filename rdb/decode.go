@@ -3,6 +3,7 @@ package rdb
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"strconv"
 
@@ -39,17 +40,21 @@ type DecodeOptions struct {
 	// Size is that of the input, bytes, or 0 if it is unknown. With it, an absurd length is
 	// found at once, and long strings are allocated in one piece.
 	Size int64
-	// Limits decide about the form of collections.
+	// Limits decide about the form of collections; none at all are db.DefaultLimits.
 	Limits db.Limits
 	// Hash is Keyspace.Hash of the keyspace that the batches are for: keys are hashed by
 	// Decode then. Nil leaves it to Put.
 	Hash func(key []byte) uint64
+	// SkipModules leaves out what modules have written; else that is an error.
+	SkipModules bool
 	// Progress is told how many bytes have been read, every 256 KiB or so, on Decode's
 	// goroutine.
 	Progress func(read int64)
 	// Trace, if set, is told of auxiliary fields and databases as they come, in a line each,
 	// with the offset behind them; on Decode's goroutine. For tools that show a file.
 	Trace func(offset int64, line string)
+
+	payload bool // it is one
 }
 
 // OptionsFor returns the options that fit a keyspace. It is called on the executor; what it
@@ -67,7 +72,10 @@ type Info struct {
 	Timed     int64 // of them with a deadline
 	Empty     int64 // collections without elements, which are left out
 	Functions int   // libraries
-	Checked   bool  // there was a checksum, and it was right
+	// Modules tells, by the names of modules, how many of their values, and other data of
+	// theirs, were left out, see DecodeOptions.SkipModules.
+	Modules map[string]int64
+	Checked bool // there was a checksum, and it was right
 }
 
 // AuxValue is the value of an auxiliary field, "" if there is none.
@@ -127,13 +135,27 @@ type decoder struct {
 	stop  error              // what yield said
 	free  chan *Batch
 
+	began int64 // where the batch at hand begins in the input
 	db    int
-	keys  int64 // RESIZEDB's, of this database
 	e     entry // being read
 	val   value
 	seen  seen
 	pack  []byte // scratch for packed values under construction
 	doing string
+
+	hashOf func(key []byte) uint64 // any hash, for finding what is there twice
+}
+
+func newDecoder(o DecodeOptions, yield func(*Batch) error) *decoder {
+	d := &decoder{o: o, yield: yield, hashOf: o.Hash}
+	if o.Limits == (db.Limits{}) {
+		d.o.Limits = db.DefaultLimits
+	}
+	if d.hashOf == nil {
+		seed := maphash.MakeSeed()
+		d.hashOf = func(key []byte) uint64 { return maphash.Bytes(seed, key) }
+	}
+	return d
 }
 
 // Decode reads a file and yields what is in it, batch by batch. Yield's batches are its own
@@ -142,7 +164,8 @@ type decoder struct {
 // entries in front of it have been yielded.
 func Decode(r io.Reader, o DecodeOptions, yield func(*Batch) error) (Info, error) {
 	const spare = 8
-	d := &decoder{o: o, yield: yield, free: make(chan *Batch, spare)}
+	d := newDecoder(o, yield)
+	d.free = make(chan *Batch, spare)
 	d.source = source{
 		r: r, buf: make([]byte, bufferBytes), size: -1,
 		sums: !o.SkipChecksum, progress: o.Progress,
@@ -150,7 +173,6 @@ func Decode(r io.Reader, o DecodeOptions, yield func(*Batch) error) (Info, error
 	if o.Size > 0 {
 		d.size = o.Size
 	}
-	d.val.d = d
 	d.next()
 	d.file()
 	if d.stop == nil {
@@ -192,7 +214,9 @@ func (d *decoder) flush() {
 	if d.b.void() {
 		return
 	}
-	d.b.Bytes = d.offset()
+	d.b.Bytes, d.b.left = d.offset(), d.left()
+	d.b.read = d.b.Bytes - d.began
+	d.began = d.b.Bytes
 	b := d.b
 	d.b = nil
 	if d.stop = d.yield(b); d.stop == nil {
@@ -250,9 +274,12 @@ func (d *decoder) file() {
 			d.selectDB()
 		case opResizeDB:
 			d.doing = "the sizes of a database"
-			d.keys = d.int()
+			d.flush() // so that the batch that follows is like those to come
+			keys := d.int()
 			d.int()
-			d.b.resize(d.db, d.sane(d.keys))
+			if d.ok() {
+				d.b.resize(d.db, keys)
+			}
 		case opAux:
 			d.doing = "an auxiliary field"
 			d.aux()
@@ -270,19 +297,12 @@ func (d *decoder) file() {
 			d.int()
 			d.int()
 		default:
-			d.pos-- // the entry begins with it
-			d.entry()
+			if d.ok() {
+				d.pos-- // the entry begins with it
+				d.entry()
+			}
 		}
 	}
-}
-
-// sane is a number of keys that the input announces, as far as the input can have them.
-func (d *decoder) sane(keys int64) int64 {
-	const least = 4 // bytes of an entry
-	if d.size < 0 {
-		return min(keys, 1<<16)
-	}
-	return min(keys, d.left()/least)
 }
 
 // selectDB reads the number of a database.
@@ -293,7 +313,7 @@ func (d *decoder) selectDB() {
 		d.fail("a database has an impossible number")
 		return
 	}
-	d.db, d.keys = int(n), 0
+	d.db = int(n)
 	if d.o.Trace != nil {
 		d.o.Trace(d.offset(), fmt.Sprintf("Selecting DB ID %d", n))
 	}
@@ -405,7 +425,9 @@ func (d *decoder) entry() {
 	}
 	d.e.reading = false
 	if d.e.skip {
-		d.info.Empty++
+		if !d.e.lost {
+			d.info.Empty++
+		}
 		return
 	}
 	d.info.Keys++

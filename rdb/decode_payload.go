@@ -43,13 +43,12 @@ func DecodePayload(p []byte, o DecodeOptions) (*Value, error) {
 		return nil, ErrChecksum
 	}
 	v := new(Value)
-	d := &decoder{o: o}
-	d.yield = func(b *Batch) error {
+	o.payload = true
+	d := newDecoder(o, func(b *Batch) error {
 		v.parts = append(v.parts, b)
 		return nil
-	}
+	})
 	d.source = source{buf: p, end: len(p) - footerBytes, size: int64(len(p) - footerBytes)}
-	d.val.d = d
 	d.next()
 	d.e.reset(0, 0)
 	t := Type(d.byte())

@@ -32,6 +32,7 @@ type encoder struct {
 	compress bool
 	count    bool // nobody wants the bytes, only how many there are
 	version  int
+	progress *Progress // who may stop it, or nil
 
 	lzf  *lzf   // made when first needed
 	out  []byte // compressed
@@ -65,9 +66,16 @@ func (e *encoder) flush() {
 	e.buf = e.buf[:0]
 }
 
+// check stops the writing if somebody has asked for that.
+func (e *encoder) check() {
+	if e.progress != nil && e.progress.Cancelled() && e.err == nil {
+		e.err = ErrCancelled
+	}
+}
+
 // pass gives bytes to the destination.
 func (e *encoder) pass(b []byte) {
-	if e.err != nil {
+	if e.check(); e.err != nil {
 		return
 	}
 	e.done += int64(len(b))

@@ -128,12 +128,16 @@ func AuxFields(version string, nowUnix, usedMemory int64, aof bool) []Aux {
 	}
 }
 
-// Progress tells how far a writer has come, and can stop it. Any goroutine may ask; the zero
-// value is ready.
+// Progress tells how far a writer has come, and can stop it. Any goroutine may ask. Use
+// NewProgress.
 type Progress struct {
 	keys    atomic.Int64
 	stopped atomic.Bool
+	over    chan struct{}
 }
+
+// NewProgress returns that of a writer that is about to start.
+func NewProgress() *Progress { return &Progress{over: make(chan struct{})} }
 
 // Keys is the number of keys that have been written.
 func (p *Progress) Keys() int64 { return p.keys.Load() }
@@ -144,12 +148,19 @@ func (p *Progress) Cancel() { p.stopped.Store(true) }
 // Cancelled tells whether somebody has called Cancel.
 func (p *Progress) Cancelled() bool { return p.stopped.Load() }
 
+// Finish says that the work is over, whatever came of it. The writer's goroutine calls it once,
+// when the files are as they will stay.
+func (p *Progress) Finish() { close(p.over) }
+
+// Wait returns when the work is over.
+func (p *Progress) Wait() { <-p.over }
+
 // ErrCancelled is what a writer returns whose Progress was told to Cancel.
 var ErrCancelled = errors.New("cancelled")
 
 // Write writes a file. An error is w's, or ErrCancelled.
 func Write(w io.Writer, s *Snapshot, o WriteOptions) error {
-	e := &encoder{buf: make([]byte, 0, bufBytes), w: w, summed: o.Checksum, compress: o.Compress, version: s.Version()}
+	e := &encoder{buf: make([]byte, 0, bufBytes), w: w, summed: o.Checksum, compress: o.Compress, version: s.Version(), progress: o.Progress}
 	e.buf = fmt.Appendf(e.buf, "REDIS%04d", e.version)
 	for _, a := range o.Aux {
 		e.buf = append(e.buf, opAux)
@@ -228,9 +239,7 @@ func (k *keys) look() {
 	k.reckon = k.n + everyKeys
 	if p := k.o.Progress; p != nil {
 		p.keys.Store(k.n)
-		if p.Cancelled() && k.err == nil {
-			k.err = ErrCancelled
-		}
+		k.check()
 	}
 	if k.o.KeyDelayUs != 0 {
 		k.delay()
@@ -248,9 +257,7 @@ func (k *keys) delay() {
 	const piece = 10 * time.Millisecond // after which somebody may have called Cancel
 	for left := time.Duration(us) * time.Microsecond; left > 0 && k.err == nil; left -= piece {
 		time.Sleep(min(left, piece))
-		if p := k.o.Progress; p != nil && p.Cancelled() {
-			k.err = ErrCancelled
-		}
+		k.check()
 	}
 }
 

@@ -61,6 +61,10 @@ func (r *runner) all(chosen []workload) ([]report.Row, error) {
 			return rows, fmt.Errorf("%s: %w", w.name, err)
 		}
 		rows = append(rows, row)
+		for _, v := range w.also {
+			row.Workload, row.Metric, row.About, row.Bound = v.name, v.metric, v.about, boundOf(v.name)
+			rows = append(rows, row)
+		}
 	}
 	return rows, nil
 }

@@ -25,6 +25,9 @@ type workload struct {
 
 	times int // runs a round, for those too short to be steady; 0 means 1
 
+	// also shows other figures of the same runs as rows of their own.
+	also []view
+
 	// onceOthers runs all servers but ours in the first round only. It is for workloads that
 	// take long and whose bound is not relative: the others are there to be seen.
 	onceOthers bool
@@ -35,12 +38,20 @@ type workload struct {
 	run       func(*env) (report.Sample, error)
 }
 
+// A view is another figure of a workload's runs.
+type view struct {
+	name   string
+	metric report.Metric
+	about  string
+}
+
 // workloads is the whole table, in the order of the report.
 func workloads() []workload {
 	var all []workload
 	for _, section := range [][]workload{
 		pipelines(), connections(), mixed(), sizes(), roundTrips(), large(), scenarios(),
 		collections(), algebra(), memory(), stalls(), ioThreads(),
+		durable(), programs(), messages(),
 	} {
 		all = append(all, section...)
 	}
@@ -58,6 +69,9 @@ func boundOf(name string) *report.Bound {
 	}
 	rate := func(limit float64) *report.Bound {
 		return &report.Bound{Metric: report.Rate, Relative: true, AtLeast: true, Limit: limit}
+	}
+	seconds := func(limit float64) *report.Bound {
+		return &report.Bound{Metric: report.Seconds, Relative: true, Limit: limit}
 	}
 	switch name {
 	case "p1/get", "p1/set", "p1/incr", "p1/ping_mbulk", "p1/ping_inline":
@@ -89,6 +103,34 @@ func boundOf(name string) *report.Bound {
 		return &report.Bound{Metric: report.P999, Relative: true, Limit: 1.5}
 	case "expire_precision":
 		return &report.Bound{Metric: report.InTime, AtLeast: true, Limit: 99}
+	}
+	switch name {
+	case "save_10m":
+		return seconds(1)
+	case "save_pause_10m":
+		return &report.Bound{Metric: report.Longest, Limit: 1}
+	case "save_loaded_10m":
+		return &report.Bound{Metric: report.P999, Relative: true, Limit: 1}
+	case "save_stretch_10m":
+		return &report.Bound{Metric: report.Stretch, Limit: 2}
+	case "save_memory_10m":
+		return &report.Bound{Metric: report.Extra, Limit: 30}
+	case "load_10m", "load_mixed":
+		return seconds(0.6)
+	case "aof_replay_10m":
+		return seconds(0.7)
+	case "aof_everysec/p1":
+		return cpu(1)
+	case "aof_everysec/p16", "multi/ten_set":
+		return cpu(0.7)
+	case "aof_always/p1":
+		return rate(1.3)
+	case "lua/get", "lua/incr_expire", "lua/limiter":
+		return cpu(1.5)
+	case "pubsub/1", "pubsub/100", "pubsub/1000":
+		return cpu(0.8)
+	case "tracking":
+		return cpu(1)
 	}
 	switch family, _, _ := strings.Cut(name, "_"); {
 	case strings.HasPrefix(name, "roundtrip/"):
@@ -174,6 +216,7 @@ type closed struct {
 	distinct        int // requests before they repeat; 0: as many as ops
 	warm            bool
 	gen             func(*rand.Rand) load.Gen
+	setup           [][]string // sent over each connection before
 }
 
 // run measures one closed loop. PINGs on the very connections go before, and, where the
@@ -189,6 +232,11 @@ func (c closed) run(e *env) (report.Sample, error) {
 		return report.Sample{}, err
 	}
 	defer client.Close()
+	if c.setup != nil {
+		if err := client.Setup(c.setup...); err != nil {
+			return report.Sample{}, err
+		}
+	}
 	ping := load.Encode(load.Fixed("PING"), 1, 1, 64)
 	if _, _, err := client.Run(ping, int64(max(1000, 2*c.conns)), nil); err != nil {
 		return report.Sample{}, err

@@ -11,9 +11,8 @@ type ReplyError string
 // Error returns the server's words.
 func (e ReplyError) Error() string { return string(e) }
 
-// ErrReplyFormat is returned for bytes that are not RESP2. The client never says
-// HELLO, so a server has no reason to send anything else.
-var ErrReplyFormat = errors.New("load: the server's reply is not RESP2")
+// ErrReplyFormat is returned for bytes that are neither RESP2 nor RESP3.
+var ErrReplyFormat = errors.New("load: the server's reply is not RESP")
 
 // A Scanner counts complete replies in a stream that arrives in arbitrary pieces. It
 // keeps no reply and copies nothing but a header that was cut in two:
@@ -29,6 +28,7 @@ var ErrReplyFormat = errors.New("load: the server's reply is not RESP2")
 type Scanner struct {
 	need int    // elements missing from the reply under way; 0: none is under way
 	skip int    // payload bytes, closing CRLF included, still to pass over
+	push bool   // what is under way is a push, which is no reply
 	cut  []byte // a header whose end has not arrived
 }
 
@@ -42,7 +42,7 @@ func (s *Scanner) Feed(b []byte) (replies int, err error) {
 			s.skip -= n
 			i += n
 			if s.skip == 0 && s.need == 0 {
-				replies++
+				replies += s.done()
 			}
 			continue
 		}
@@ -64,10 +64,19 @@ func (s *Scanner) Feed(b []byte) (replies int, err error) {
 			return replies, err
 		}
 		if s.need == 0 && s.skip == 0 {
-			replies++
+			replies += s.done()
 		}
 	}
 	return replies, nil
+}
+
+// done counts what has become complete.
+func (s *Scanner) done() int {
+	if s.push {
+		s.push = false
+		return 0
+	}
+	return 1
 }
 
 // header takes one line without its line feed.
@@ -78,14 +87,15 @@ func (s *Scanner) header(line []byte) error {
 	body := line[1 : len(line)-1]
 	if s.need == 0 {
 		s.need = 1
+		s.push = line[0] == '>'
 	}
 	s.need--
 	switch line[0] {
-	case '+', ':':
+	case '+', ':', '_', ',', '#':
 		return nil
 	case '-':
 		return ReplyError(body)
-	case '$', '*':
+	case '$', '*', '%', '~', '>':
 		n, ok := parseLength(body)
 		if !ok {
 			return fmt.Errorf("%w: length %q", ErrReplyFormat, line)
@@ -93,9 +103,12 @@ func (s *Scanner) header(line []byte) error {
 		if n < 0 { // the null reply ends with its header
 			return nil
 		}
-		if line[0] == '$' {
+		switch line[0] {
+		case '$':
 			s.skip = n + 2
-		} else {
+		case '%':
+			s.need += 2 * n
+		default:
 			s.need += n
 		}
 		return nil

@@ -67,10 +67,23 @@ func TestScannerErrors(t *testing.T) {
 	if _, err := nested.Feed([]byte("*2\r\n:1\r\n-ERR inside\r\n")); !errors.As(err, &reply) || reply != "ERR inside" {
 		t.Errorf("an error inside an array: %v", err)
 	}
-	for _, bad := range []string{"HTTP/1.1 400\r\n", "$x\r\n", "$-2\r\n", "*99999999999\r\n", "+OK\n", "\r\n", "$\r\n", "%1\r\n"} {
+	for _, bad := range []string{"HTTP/1.1 400\r\n", "$x\r\n", "$-2\r\n", "*99999999999\r\n", "+OK\n", "\r\n", "$\r\n", "(1\r\n"} {
 		var s Scanner
 		if _, err := s.Feed([]byte(bad)); !errors.Is(err, ErrReplyFormat) {
 			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// TestScannerPushes: what a server says unasked in RESP3 is no reply.
+func TestScannerPushes(t *testing.T) {
+	const said = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n%1\r\n+k\r\n:1\r\n>1\r\n+x\r\n_\r\n"
+	for cut := range len(said) {
+		var s Scanner
+		a, err := s.Feed([]byte(said[:cut]))
+		b, err2 := s.Feed([]byte(said[cut:]))
+		if a+b != 2 || err != nil || err2 != nil {
+			t.Errorf("cut at %d: %d replies, %v, %v", cut, a+b, err, err2)
 		}
 	}
 }

@@ -222,3 +222,37 @@ func MemoryBytes() int64 {
 	}
 	return int64(info.Totalram) * int64(info.Unit)
 }
+
+// Footprint is the memory of a process and its children, bytes: what they share is counted
+// once (PSS).
+func Footprint(pid int) (int64, error) {
+	var sum int64
+	pids := []int{pid}
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err == nil { // a kernel may lack the file; then there is the process alone
+		for _, f := range strings.Fields(string(children)) {
+			if n, err := strconv.Atoi(f); err == nil {
+				pids = append(pids, n)
+			}
+		}
+	}
+	for i, p := range pids {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", p))
+		if err != nil {
+			if i > 0 {
+				continue // the child has ended
+			}
+			return 0, fmt.Errorf("measure: memory of process %d: %w", p, err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
+				kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+				if err != nil {
+					return 0, fmt.Errorf("measure: memory of process %d: %w", p, err)
+				}
+				sum += kb << 10
+			}
+		}
+	}
+	return sum, nil
+}

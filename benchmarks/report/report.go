@@ -35,7 +35,9 @@ type Sample struct {
 	P50Ns, P99Ns      int64
 	P999Ns, LongestNs int64
 	RSSBytes          int64   // of the server, at the end
-	EmptyBytes        int64   // the same before it held anything; 0 where nobody asks
+	EmptyBytes        int64   // the same before the run; 0 where nobody asks
+	BeforeNs          int64   // p99.9 before what the workload is about began; 0 where nobody asks
+	ExtraBytes        int64   // memory of all the server's processes at the peak, over what it was before
 	Share             float64 // of expired keys counted in time; other workloads leave it 0
 	Others, Stolen    float64 // share of the machine, 0 to 1, see measure.Others
 	Note              string  // what a reader must know to judge the figures
@@ -54,11 +56,14 @@ const (
 	InTime                // per cent of keys counted as expired in time; more
 	P50                   // milliseconds that half of the operations did not exceed; less
 	Each                  // bytes resident for each thing loaded, the empty process not counted; less
+	Seconds               // that it took; less
+	Stretch               // p99.9 over what it was before; less
+	Extra                 // per cent of the memory before that came on top at the peak; less
 )
 
 // String names the metric with its unit.
 func (m Metric) String() string {
-	return [...]string{"operations/s", "CPU us/op", "p99.9 ms", "longest ms", "RSS MiB", "in time %", "p50 ms", "bytes each"}[m]
+	return [...]string{"operations/s", "CPU us/op", "p99.9 ms", "longest ms", "RSS MiB", "in time %", "p50 ms", "bytes each", "seconds", "p99.9 over before", "extra memory %"}[m]
 }
 
 // Of returns the figure of one sample.
@@ -78,6 +83,12 @@ func (m Metric) Of(s Sample) float64 {
 		return float64(s.P50Ns) / 1e6
 	case Each:
 		return float64(s.RSSBytes-s.EmptyBytes) / math.Max(float64(s.Ops), 1)
+	case Seconds:
+		return float64(s.WallNs) / 1e9
+	case Stretch:
+		return float64(s.P999Ns) / math.Max(float64(s.BeforeNs), 1)
+	case Extra:
+		return 100 * float64(s.ExtraBytes) / math.Max(float64(s.EmptyBytes), 1)
 	default:
 		return 100 * s.Share
 	}

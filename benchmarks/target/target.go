@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -83,12 +84,19 @@ func ParseSpec(s string) (Spec, error) {
 	return Spec{Name: name, Argv: argv}, nil
 }
 
+// With returns the spec with further directives, which win over those before.
+func (s Spec) With(args ...string) Spec {
+	s.Argv = append(slices.Clone(s.Argv), args...)
+	return s
+}
+
 // A Server is a running process.
 type Server struct {
 	Spec Spec
 	Addr string // 127.0.0.1:port
 	PID  int
 	dir  string
+	argv []string
 	cmd  *exec.Cmd
 	gone chan struct{} // closed once the process has ended
 }
@@ -109,29 +117,46 @@ func Start(spec Spec, base string, clock measure.Clock) (*Server, error) {
 	for i, a := range spec.Argv {
 		argv[i] = fill.Replace(a)
 	}
-	logFile, err := os.Create(filepath.Join(dir, "server.log"))
-	if err != nil {
-		return nil, fmt.Errorf("target: start %s: %w", spec.Name, err)
+	s := &Server{Spec: spec, Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), dir: dir, argv: argv}
+	if err := s.launch(); err != nil {
+		return nil, err
 	}
-	defer logFile.Close()
-	s := &Server{Spec: spec, Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), dir: dir, gone: make(chan struct{})}
-	s.cmd = exec.Command(argv[0], argv[1:]...)
-	s.cmd.Stdout, s.cmd.Stderr = logFile, logFile
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("target: start %s: %w", spec.Name, err)
-	}
-	s.PID = s.cmd.Process.Pid
-	go func() {
-		_ = s.cmd.Wait() // ends by our signal, so its status says nothing
-		close(s.gone)
-	}()
 	if err := s.awaitPong(clock); err != nil {
 		tail := s.logTail()
 		s.Stop()
 		return nil, fmt.Errorf("%w: %s: %w; its last words:\n%s", ErrStart, spec.Name, err, tail)
 	}
 	return s, nil
+}
+
+// launch starts the process.
+func (s *Server) launch() error {
+	logFile, err := os.OpenFile(filepath.Join(s.dir, "server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("target: start %s: %w", s.Spec.Name, err)
+	}
+	defer logFile.Close()
+	s.cmd = exec.Command(s.argv[0], s.argv[1:]...)
+	s.cmd.Stdout, s.cmd.Stderr = logFile, logFile
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.cmd.Start(); err != nil {
+		return fmt.Errorf("target: start %s: %w", s.Spec.Name, err)
+	}
+	s.PID = s.cmd.Process.Pid
+	gone := make(chan struct{})
+	s.gone = gone
+	go func(cmd *exec.Cmd) {
+		_ = cmd.Wait() // ends by our signal, so its status says nothing
+		close(gone)
+	}(s.cmd)
+	return nil
+}
+
+// Relaunch ends the server, kindly, and starts it again in the same directory. It does not
+// wait until the new process answers; it has another PID.
+func (s *Server) Relaunch() error {
+	s.end()
+	return s.launch()
 }
 
 // freePort asks the kernel for a port nobody listens on. Somebody may take it before
@@ -199,6 +224,12 @@ func (s *Server) Alive() (bool, string) {
 
 // Stop ends the server, kindly at first, and removes its directory.
 func (s *Server) Stop() {
+	s.end()
+	_ = os.RemoveAll(s.dir) // what stays goes with the base directory
+}
+
+// end ends the process, kindly at first.
+func (s *Server) end() {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM) // fails only if it has ended already
 	select {
 	case <-s.gone:
@@ -206,5 +237,4 @@ func (s *Server) Stop() {
 		_ = s.cmd.Process.Kill()
 		<-s.gone
 	}
-	_ = os.RemoveAll(s.dir) // what stays goes with the base directory
 }

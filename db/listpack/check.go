@@ -62,3 +62,35 @@ func checkEntry(p []byte, at int) (int, error) {
 	}
 	return end, nil
 }
+
+// Canonical tells whether every entry of p, to which Check has said yes, is as Append would
+// write it: then equal elements are equal bytes, and Find finds them.
+func Canonical(p []byte) bool {
+	for at := headerBytes; at < len(p); {
+		next := Skip(p, at)
+		if b := p[at]; isString(b) {
+			head, n := shape(p, at)
+			if head != headOf(n) {
+				return false
+			}
+			if _, isInt := ParseInt(p[at+head : at+head+n]); isInt {
+				return false
+			}
+		} else if b >= 0x80 && OfInt(Get(p, at).Int).size != next-at {
+			return false
+		}
+		at = next
+	}
+	return true
+}
+
+// headOf is the length of the head of a string of n bytes.
+func headOf(n int) int {
+	switch {
+	case n < 1<<6:
+		return 1
+	case n < 1<<12:
+		return 2
+	}
+	return 5
+}
