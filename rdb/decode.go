@@ -207,6 +207,7 @@ func (d *decoder) next() {
 	default:
 		d.b = &Batch{free: d.free}
 	}
+	d.b.before = d.info.Keys
 }
 
 // flush yields the batch if there is something in it.

@@ -20,6 +20,7 @@ type Batch struct {
 	sizes   []size
 	mem     []byte // keys, values and elements; what does not fit has memory of its own
 	extra   int    // bytes of that
+	before  int64  // entries of the input in front of the batch
 	read    int64  // bytes of the input that the batch comes from
 	left    int64  // that there may be behind it
 	free    chan<- *Batch
@@ -198,7 +199,10 @@ func (b *Batch) Put(ks *db.Keyspace, o PutOptions) (n Counts, err error) {
 			}
 			done, what := b.put(ks, d, e, o.Replace)
 			if what != "" {
-				return n, &Error{Offset: e.offset, What: what, Doing: "the value of", DB: int(e.db), Key: append([]byte{}, e.key...), Type: e.code}
+				return n, &Error{
+					Offset: e.offset, What: what, Doing: "the value of", DB: int(e.db),
+					Key: append([]byte{}, e.key...), Type: e.code, Keys: b.before + n.Loaded + n.Expired,
+				}
 			}
 			if done {
 				n.Loaded++
