@@ -56,6 +56,9 @@ func shutdown(c *Ctx) error {
 		// A shutdown waits for nothing here, so there is none that could be called off.
 		return ErrNoShutdown
 	}
+	if c.Busy() && !opt.NoSave {
+		return c.errBusy()
+	}
 	if err := c.Host.Shutdown(opt); err != nil {
 		return ErrShutdown
 	}
