@@ -205,6 +205,10 @@ func (s *Server) files() disk.FS {
 	return disk.OS{}
 }
 
+// TempSnapshot is the file, in the working directory, to which a snapshot is written before it
+// takes the place of the last one. Any goroutine may ask.
+func TempSnapshot() string { return rdb.TempName("") }
+
 // newSave takes a snapshot of the data set as it is, to be written as the configuration
 // now says.
 func (s *Server) newSave() *saveJob {
