@@ -165,3 +165,15 @@ func BenchmarkLZF(b *testing.B) {
 		})
 	}
 }
+
+// TestDrainedSnapshot: a snapshot that was given up cannot be mistaken for an empty one.
+func TestDrainedSnapshot(t *testing.T) {
+	s := Take(fill(1000))
+	defer s.Release()
+	if err := Write(io.Discard, s, WriteOptions{Drain: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(io.Discard, s, WriteOptions{}); err != errDrained {
+		t.Errorf("written again: %v", err)
+	}
+}
