@@ -197,6 +197,18 @@ func TestLoading(t *testing.T) {
 			t.Errorf("%s:%s, want %s", name, got, want)
 		}
 	}
+	c, err := script.Dial(s.addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, r := range []struct{ line, want string }{
+		{"MULTI", "OK"}, {"SET a b", loading}, {"EXEC", "EXECABORT Transaction discarded because of previous errors."},
+	} {
+		if v, err := script.Do(c, strings.Fields(r.line)...); err != nil || v.Text != r.want {
+			t.Errorf("%s: %s, %v, want %s", r.line, v.Format(2), err, r.want)
+		}
+	}
 	was := info("loading_loaded_bytes")
 	until(t, "progress", func() bool { return info("loading_loaded_bytes") != was })
 	// The rest at full speed.
