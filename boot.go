@@ -97,7 +97,7 @@ func cantOpen(name string, err error) error {
 	return fmt.Errorf("Fatal error: can't open the RDB file %s for reading: %s", name, loop.SystemText(err))
 }
 
-// load loads the data set, while the server answers. The process ends if it returns an
+// load loads the data set, while the server answers; joinJournal ends that. The process ends if it returns an
 // error other than errStopped; what is wrong is in the log then.
 func (b *boot) load(from *source) error {
 	began := time.Now()
@@ -107,12 +107,7 @@ func (b *boot) load(from *source) error {
 	var err error
 	b.srv.Post(func() {
 		// As background work it is given a second processor.
-		b.srv.Background(func() { err = from.load(b) }, func() {
-			if err == nil {
-				b.table.EndLoad()
-			}
-			result <- err
-		})
+		b.srv.Background(func() { err = from.load(b) }, func() { result <- err })
 	})
 	select {
 	case err := <-result:

@@ -3,6 +3,7 @@ package aof
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strings"
 	"sync"
@@ -78,13 +79,13 @@ type Writer struct {
 
 	// The writer's own.
 	cur         disk.File // nil: none
-	curName     string    // its path
-	fs          disk.FS
+	curFS       disk.FS
+	curPath     string
 	curSize     int64
 	retired     []disk.File // to be synced and closed before cur is
 	lost        bool
-	unpublished bool // the manifest does not name cur yet
-	free        bool // and nobody waits for that: the file has been switched on just now
+	unpublished bool  // the manifest does not name cur yet
+	free        bool  // and nobody waits for that: the file has been switched on just now
 	synced      int64 // position of the stream
 	seen        Settings
 	status      Status
@@ -92,8 +93,9 @@ type Writer struct {
 	// The manifest belongs to whoever rewrites; one rewrite at a time.
 	files    sync.Mutex
 	place    Place
-	manifest *Manifest // nil: nothing has been opened yet
-	turns    int // temporary increments so far
+	manifest *Manifest
+	opened   atomic.Bool // place and manifest are those of a file that is open
+	turns    int         // temporary increments so far
 }
 
 // piece is a part of the stream: bytes, or an order.
@@ -318,6 +320,7 @@ func (w *Writer) write(p *piece, set Settings) {
 		}
 		b = w.undo(b, n, err)
 		if !w.again() {
+			w.fails(err, true) // what follows must not be written either
 			return
 		}
 	}
@@ -332,7 +335,11 @@ func (w *Writer) undo(b []byte, n int, err error) []byte {
 		if first {
 			w.o.Log(Warning, fmt.Sprintf("Short write while writing to the AOF file: (nwritten=%d, expected=%d)", n, len(b)))
 		}
-		if err := w.cur.Truncate(w.curSize); err != nil {
+		err := w.cur.Truncate(w.curSize)
+		if err == nil {
+			_, err = w.cur.Seek(w.curSize, io.SeekStart)
+		}
+		if err != nil {
 			w.o.Log(Warning, "Could not remove short write from the append-only file. The file may be corrupted. ftruncate: "+Reason(err))
 			w.curSize += int64(n)
 			w.size.Add(int64(n))
@@ -508,6 +515,27 @@ func (w *Writer) Close(done func(err error)) {
 	w.mu.Unlock()
 }
 
+// Flush writes and syncs what there is, and returns when that is done or has failed.
+func (w *Writer) Flush() error {
+	done := make(chan error, 1)
+	w.mu.Lock()
+	w.giveUp = true
+	w.queue = append(w.queue, piece{end: w.told.Load(), do: func() {
+		w.mu.Lock()
+		w.giveUp = false
+		w.mu.Unlock()
+		if w.syncNow(); w.status.Err == nil || w.cur == nil {
+			done <- nil
+			return
+		}
+		done <- w.status.Err
+	}})
+	w.rouse()
+	w.work.Broadcast()
+	w.mu.Unlock()
+	return <-done
+}
+
 // close ends the file at hand.
 func (w *Writer) close() error {
 	if w.cur == nil {
@@ -524,10 +552,11 @@ func (w *Writer) close() error {
 	}
 	if w.unpublished {
 		// It never counted.
-		if e := w.fs.Remove(w.curName); err == nil {
+		if e := w.curFS.Remove(w.curPath); err == nil {
 			err = e
 		}
 	}
+	w.opened.Store(false)
 	w.cur, w.retired, w.lost, w.unpublished, w.free = nil, nil, false, false, false
 	w.unsynced.Store(false)
 	w.failing.Store(false)

@@ -187,6 +187,9 @@ func (s *Server) Wake() {
 // serve serves whoever can be served, until no key is ready.
 func (s *Server) serve() {
 	b := &s.blocking
+	if s.scripting.busy { // the script may take back what it has put there
+		return
+	}
 	for i := 0; i < len(b.ready); i++ {
 		q := b.ready[i]
 		b.ready[i] = nil

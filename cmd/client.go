@@ -26,12 +26,14 @@ const (
 	ClientMulti                               // has said MULTI
 	ClientSpoilt                              // in MULTI: something was refused, EXEC will be
 	ClientDirty                               // a key that it watches has changed
+	ClientInScript                            // its script is past the threshold, and waits for its next slice
 	clientKilled                              // closed over its head: not listed, and gets no replies
 	ClientPubSub                              // listens to channels, patterns or shard channels
 	ClientTracking                            // is told of changes, see tracking.go
 	clientCaching                             // CLIENT CACHING was the command before
 	clientBroadcast                           // tracks by prefix
 	clientBroken                              // whom its messages are redirected to has gone
+	clientGone                                // its connection is closed
 )
 
 // Client is the session of one connection, as commands see it. It belongs to the

@@ -54,6 +54,7 @@ const (
 	TouchesArbitraryKeys
 	InPubSub // allowed to a client in RESP2 that listens to channels
 	AtOnce   // run inside of a transaction, not queued
+	Lua      // runs scripts
 )
 
 // Command is one command or subcommand. The declared part is constant; Stats change.
@@ -172,12 +173,12 @@ func families() [][]*Command {
 		hashWriteCommands(), hashExpireCommands(), hashExCommands(), setsCommands(),
 		setsAlgebraCommands(), clusterCommands(), commandCommands(), infoCommands(),
 		configCommands(), memoryCommands(), slowLogCommands(), latencyCommands(),
-		lolwutCommands(), debugCommands(), adminCommands(), saveCommands(), quitCommands(), listCommands(),
+		lolwutCommands(), debugCommands(), adminCommands(), saveCommands(), appendCommands(), quitCommands(), listCommands(),
 		listWriteCommands(), listMoveCommands(), streamCommands(), streamRangeCommands(),
 		streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands(),
 		zsetCommands(), zsetRangeCommands(), zsetPopCommands(), zsetAlgebraCommands(),
 		geoCommands(), sortCommands(), multiCommands(), watchCommands(), dumpCommands(), migrateCommands(),
-		pubsubCommands(),
+		pubsubCommands(), evalCommands(),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"redust/db"
 	"redust/db/table"
 	"redust/resp"
+	"redust/scripts"
 )
 
 // Request is one request that has been cut out of a client's stream.
@@ -90,7 +91,21 @@ func (s *Server) Execute(cl *Client, r *Request) Outcome {
 		return s.enqueue(cl, r, mark)
 	}
 	s.KS.NoTouch = cl.Flags&ClientNoTouch != 0 && c.Cmd.Name != "touch"
-	if err := s.call(c); err != nil {
+	if s.runsLua(c) {
+		done, err := s.perform(c)
+		if !done {
+			cl.LastCmd = c.Cmd
+			return Blocked
+		}
+		return s.conclude(c, mark, err)
+	}
+	return s.conclude(c, mark, s.call(c))
+}
+
+// conclude does what is due when the handler of a request has returned.
+func (s *Server) conclude(c *Ctx, mark resp.Mark, err error) Outcome {
+	cl := c.Client
+	if err != nil {
 		cl.Out.Truncate(mark)
 		s.Fail(&cl.Out, err)
 		c.Cmd.Stats.Failed++
@@ -160,7 +175,9 @@ func (s *Server) AtHand() (*Client, [][]byte) { return s.ctx.Client, s.ctx.Args 
 // Fail writes an error reply and counts it.
 func (s *Server) Fail(out *resp.Writer, err error) {
 	text := err.Error()
-	s.CountError(text)
+	if f, ok := err.(*scripts.Failure); !ok || !f.Counted {
+		s.CountError(text)
+	}
 	out.Error(text)
 }
 
@@ -243,6 +260,9 @@ func (s *Server) gate(c *Ctx) error {
 	if cl.Flags&ClientAuthed == 0 && cmd.Flags&NoAuth == 0 && s.Cfg.RequirePass != "" {
 		return ErrNoAuth
 	}
+	if s.scripting.busy && cmd.Flags&AllowBusy == 0 {
+		return s.errBusy()
+	}
 	flags := cmd.Flags
 	if cl.Flags&ClientMulti != 0 {
 		if flags&(NoMulti|AtOnce) == NoMulti {
@@ -269,6 +289,9 @@ func (s *Server) gate(c *Ctx) error {
 		return ErrLoading
 	}
 	if s.pausedUntil != 0 && s.postpones(cmd, flags) {
+		return errPostpone
+	}
+	if s.appending.held && flags&(Write|MayReplicate) != 0 {
 		return errPostpone
 	}
 	return nil

@@ -59,7 +59,7 @@ func (s *Server) EndLoad() { s.Loading.On = false }
 // Expires tells whether keys past their deadline are to be removed without anybody having
 // looked at them.
 func (s *Server) Expires() bool {
-	return s.ActiveExpire && !s.Loading.On && !s.KS.Paused && !s.KS.Frozen
+	return s.ActiveExpire && !s.Loading.On && !s.KS.Paused && !s.KS.Frozen && !s.Busy()
 }
 
 // LoadProgress says in a line how far the load is.

@@ -65,7 +65,9 @@ func appendMonitorLine(b []byte, us int64, cl *Client, args [][]byte) []byte {
 	}
 	b = strconv.AppendInt(append(b, " ["...), int64(cl.DB.ID), 10)
 	b = append(b, ' ')
-	if cl.Has(ClientUnix) {
+	if cl.Has(ClientInternal) {
+		b = append(b, "lua"...)
+	} else if cl.Has(ClientUnix) {
 		b = append(append(b, "unix:"...), strings.TrimSuffix(cl.Addr, ":0")...)
 	} else {
 		b = append(b, cl.Addr...)

@@ -467,3 +467,6 @@ func (h *harness) Transfer(t *Transfer) { t.Trouble = Connecting }
 
 // CachedPeers implements Host.
 func (h *harness) CachedPeers() int { return 0 }
+
+// After implements Host.
+func (h *harness) After(_ int64, f func()) { h.done = append(h.done, f) }

@@ -34,6 +34,9 @@ type Host interface {
 	Collect()
 	// Background runs work on a goroutine of its own, and then done on the executor.
 	Background(work, done func())
+	// After runs f on the executor after a while, milliseconds, in which others are
+	// served.
+	After(ms int64, f func())
 	// Transfer sends keys to another server and waits for what that says. Unlike the others
 	// it may be called from any goroutine, since it takes a while.
 	Transfer(t *Transfer)
@@ -83,6 +86,9 @@ type Server struct {
 	Clock    func() int64 // monotonic nanoseconds
 	Random   func() uint64
 
+	// AppendFile is the append only file, switched on or not, see appendfile.go; nil: none.
+	AppendFile AppendFile
+
 	// Journal takes the effects of what is run; nil: nobody wants them.
 	Journal Journal
 
@@ -116,12 +122,14 @@ type Server struct {
 	touched   uint64
 	monitors  []*Client
 	blocking  blocking
+	scripting scripting
 	watching  watching
 	eyes      int            // clients that wait for keys, and that watch some: whom touchedKey has to tell
 	queues    []*transaction // spare ones
 	exec      *Command
 	effects   effects
 	saving    saving
+	appending appending
 	current   *Client // whose command is running, or was the last: not the client inside of a script
 	topics    topics
 	gathering gathering
@@ -146,6 +154,7 @@ func NewServer(cfg *config.Config, ks *db.Keyspace) *Server {
 	s := &Server{KS: ks, Commands: NewTable(), Cfg: cfg, ActiveExpire: true}
 	s.ctx.Server, s.exec = s, s.Commands.Named("exec")
 	s.NameDB()
+	s.initScripts()
 	ks.Hooks = db.Hooks{
 		Expired: func(d *db.DB, key []byte, lateMs int64) {
 			s.Stats.ExpireLag.Record(lateMs)
@@ -179,6 +188,7 @@ func (s *Server) Configured() {
 		ZSetEntries: c.ZSetMaxListpackEntries, ZSetValue: c.ZSetMaxListpackValue,
 		ListSize: c.ListMaxListpackSize, StreamNodeBytes: c.StreamNodeMaxBytes, StreamNodeEntries: c.StreamNodeMaxEntries,
 	}
+	s.appendOnly()
 	s.listenToKeys(c.NotifyEvents)
 	a := &s.KS.Access
 	a.LFU, a.LogFactor, a.DecayTime = c.MaxMemoryPolicy.LFU(), c.LFULogFactor, c.LFUDecayTime
@@ -196,6 +206,7 @@ func (s *Server) Connect(id int64, conn Conn) *Client {
 
 // Disconnect forgets what the server holds of a client that has gone.
 func (s *Server) Disconnect(cl *Client) {
+	cl.Flags |= clientGone
 	if cl.Flags&ClientMonitor != 0 {
 		s.unmonitor(cl)
 	}

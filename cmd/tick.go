@@ -10,7 +10,8 @@ func (s *Server) Tick() {
 	s.commandNs %= 1000
 	s.KS.Tidy()
 	s.tickSave()
-	if s.Cfg.MaxMemory > 0 {
+	s.tickAppend()
+	if s.Cfg.MaxMemory > 0 && !s.Busy() {
 		s.makeRoom() // what CONFIG SET maxmemory asks for, though nobody writes
 	}
 	if used := s.UsedMemory(); used > s.PeakMemory {

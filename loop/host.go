@@ -29,6 +29,11 @@ func (s *Server) Client(id int64) *cmd.Client {
 // Log implements cmd.Host.
 func (s *Server) Log(level config.LogLevel, text string) { s.log.Log(level, text) }
 
+// After implements cmd.Host. A timer's goroutine posts f, so that sockets come before it.
+func (s *Server) After(ms int64, f func()) {
+	time.AfterFunc(time.Duration(ms)*time.Millisecond, func() { s.Post(f) })
+}
+
 // Sleep implements cmd.Host.
 func (s *Server) Sleep(ns int64) { time.Sleep(time.Duration(ns)) }
 
@@ -93,7 +98,7 @@ func (s *Server) resume(c *client) {
 		if c.closing || c.gone {
 			break
 		}
-		if ran < len(h.reqs) || c.blocked() {
+		if ran < len(h.reqs) || c.full || c.blocked() {
 			h.reqs = h.reqs[ran:]
 			c.hold(h)
 			for _, later := range waiting[i+1:] {

@@ -1,0 +1,127 @@
+package scripts
+
+import (
+	"math"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"redust/resp"
+)
+
+// maxNesting is how deep tables may lie in what a script returns.
+const maxNesting = 7990
+
+// convert writes a value that a script returned as a reply, the other way round from
+// reply.go. A table is what its first of these fields makes it: err, ok, double, map, set,
+// big_number, verbatim_string; without any it is an array, up to its first nil.
+func (s *state) convert(w *resp.Writer, v lua.LValue, level int) error {
+	if level > maxNesting {
+		w.Error("ERR reached lua stack limit")
+		return nil
+	}
+	switch v := v.(type) {
+	case lua.LString:
+		w.Str(string(v))
+	case lua.LNumber:
+		w.Int(wholeNumber(float64(v)))
+	case lua.LBool:
+		switch {
+		case s.proto == 3:
+			w.Bool(bool(v))
+		case bool(v):
+			w.Int(1)
+		default:
+			w.Null()
+		}
+	case *lua.LTable:
+		return s.convertTable(w, v, level)
+	default:
+		w.Null()
+	}
+	return nil
+}
+
+// wholeNumber cuts a number as C on this kind of machine does: what does not fit is the
+// lowest integer.
+func wholeNumber(f float64) int64 {
+	if f >= -math.MaxInt64 && f < math.MaxInt64 {
+		return int64(f)
+	}
+	return math.MinInt64
+}
+
+func (s *state) convertTable(w *resp.Writer, t *lua.LTable, level int) error {
+	if text, ok := t.RawGetString("err").(lua.LString); ok {
+		f := &Failure{Text: string(text), Counted: t.RawGetString("ignore_error_stats_update") == lua.LTrue}
+		if level == 0 {
+			return f
+		}
+		w.Error(f.Text)
+		return nil
+	}
+	if text, ok := t.RawGetString("ok").(lua.LString); ok {
+		w.Status(oneLine(string(text)))
+		return nil
+	}
+	if f, ok := t.RawGetString("double").(lua.LNumber); ok {
+		w.Double(float64(f))
+		return nil
+	}
+	if m, ok := t.RawGetString("map").(*lua.LTable); ok {
+		n := 0
+		at := w.Mark()
+		for k, v := m.Next(lua.LNil); k != lua.LNil; k, v = m.Next(k) {
+			s.nested(w, k, level)
+			s.nested(w, v, level)
+			n++
+		}
+		w.MapAt(at, n)
+		return nil
+	}
+	if m, ok := t.RawGetString("set").(*lua.LTable); ok {
+		n := 0
+		at := w.Mark()
+		for k, _ := m.Next(lua.LNil); k != lua.LNil; k, _ = m.Next(k) {
+			s.nested(w, k, level)
+			n++
+		}
+		w.SetAt(at, n)
+		return nil
+	}
+	if text, ok := t.RawGetString("big_number").(lua.LString); ok {
+		w.BigNumber(oneLine(string(text)))
+		return nil
+	}
+	if v, ok := t.RawGetString("verbatim_string").(*lua.LTable); ok {
+		format, isFormat := v.RawGetString("format").(lua.LString)
+		text, isText := v.RawGetString("string").(lua.LString)
+		if isFormat && isText {
+			w.Verbatim(string(format + "   ")[:3], string(text))
+			return nil
+		}
+	}
+	n := 0
+	for t.RawGetInt(n+1) != lua.LNil {
+		n++
+	}
+	w.Array(n)
+	for i := 1; i <= n; i++ {
+		s.nested(w, t.RawGetInt(i), level)
+	}
+	return nil
+}
+
+// nested writes a part of a table.
+func (s *state) nested(w *resp.Writer, v lua.LValue, level int) {
+	// An error is one only at the top.
+	_ = s.convert(w, v, level+1)
+}
+
+// oneLine keeps a line break from ending a reply that ends with one.
+func oneLine(text string) string {
+	if !strings.ContainsAny(text, "\r\n") {
+		return text
+	}
+	return strings.NewReplacer("\r", " ", "\n", " ").Replace(text)
+}

@@ -1,0 +1,297 @@
+package scripts
+
+import (
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// What scripts see: Lua's own libraries without what reaches out of the interpreter, the
+// table redis, and the four libraries that scripts have come to expect. All of it is
+// read-only, down to the metatables, so that no script leaves anything behind for the next
+// one. A table is read-only when its metatable is one of two that nobody can reach.
+
+const readOnly = "Attempt to modify a readonly table"
+
+// openers are the libraries beyond Lua's own. Each sets a global.
+func openers() []func(*lua.LState) {
+	return []func(*lua.LState){}
+}
+
+// baseNames are the functions of gopher-lua that scripts may have as they are.
+func baseNames() []string {
+	return []string{"assert", "error", "ipairs", "load", "loadstring", "next", "pairs", "rawequal", "rawget",
+		"select", "type", "_VERSION"}
+}
+
+// openLibraries fills the globals.
+func (s *state) openLibraries() {
+	L := s.L
+	s.env = L.G.Global
+	for _, open := range []lua.LGFunction{lua.OpenBase, lua.OpenTable, lua.OpenString, lua.OpenMath, lua.OpenCoroutine} {
+		L.Push(L.NewFunction(open))
+		L.Call(0, 0)
+	}
+	keep := make(map[string]bool)
+	for _, name := range baseNames() {
+		keep[name] = true
+	}
+	for _, name := range []string{"table", "string", "math", "coroutine", "_G"} {
+		keep[name] = true
+	}
+	// A fresh table, since what is taken out of one leaves its name behind.
+	env := L.CreateTable(0, 64)
+	for k, v := s.env.Next(lua.LNil); k != lua.LNil; k, v = s.env.Next(k) {
+		if keep[k.String()] {
+			env.RawSet(k, v)
+		}
+	}
+	env.RawSetString("_G", env)
+	s.env, L.G.Global, L.Env = env, env, env
+
+	s.add(env, s.baseFunctions())
+	s.add(s.library("table"), s.tableFunctions())
+	s.add(s.library("string"), s.stringFunctions())
+	s.add(s.library("math"), map[string]lua.LGFunction{"random": s.mathRandom, "randomseed": s.mathRandomSeed})
+	s.library("math").RawSetString("huge", lua.LNumber(inf()))
+	env.RawSetString("os", L.CreateTable(0, 1))
+	s.add(s.library("os"), map[string]lua.LGFunction{"clock": s.osClock})
+	env.RawSetString("redis", s.redisTable())
+	for _, open := range openers() {
+		open(L)
+	}
+	if s.chunk == evalChunk {
+		s.keys.name, s.argv.name = "KEYS", "ARGV"
+		s.keys.fill(s, nil)
+		s.argv.fill(s, nil)
+	}
+	s.protect()
+}
+
+func (s *state) library(name string) *lua.LTable { return s.env.RawGetString(name).(*lua.LTable) }
+
+func (s *state) add(t *lua.LTable, functions map[string]lua.LGFunction) {
+	for name, f := range functions {
+		t.RawSetString(name, s.L.NewFunction(f))
+	}
+}
+
+// protect makes all tables read-only.
+func (s *state) protect() {
+	s.lock, s.lockG = s.L.NewTable(), s.L.NewTable()
+	s.lock.Metatable, s.lockG.Metatable = s.lock, s.lock
+	s.lockG.RawSetString("__index", s.L.NewFunction(func(L *lua.LState) int {
+		L.RaiseError("Script attempted to access nonexistent global variable '%s'", upToNUL(L.Get(2).String()))
+		return 0
+	}))
+	for k, v := s.env.Next(lua.LNil); k != lua.LNil; k, v = s.env.Next(k) {
+		t, ok := v.(*lua.LTable)
+		if ok && t != s.env && t != s.keys.t && t != s.argv.t && t.Metatable == lua.LNil {
+			t.Metatable = s.lock
+		}
+	}
+	s.env.Metatable = s.lockG
+}
+
+// locked tells whether a table is read-only.
+func (s *state) locked(t *lua.LTable) bool {
+	return t.Metatable == lua.LValue(s.lock) || t.Metatable == lua.LValue(s.lockG)
+}
+
+// writable is argument i, a table that may be changed.
+func (s *state) writable(L *lua.LState, i int) *lua.LTable {
+	t := L.CheckTable(i)
+	if s.locked(t) {
+		L.Error(lua.LString(readOnly), 0)
+	}
+	return t
+}
+
+func (s *state) baseFunctions() map[string]lua.LGFunction {
+	return map[string]lua.LGFunction{
+		"pcall": s.pcall, "xpcall": s.xpcall, "tostring": s.toString, "tonumber": s.toNumber,
+		"rawset": s.rawSet, "setmetatable": s.setMetatable, "getmetatable": s.getMetatable,
+		"unpack": s.unpack, "collectgarbage": s.collectGarbage, "gcinfo": s.gcInfo,
+	}
+}
+
+// pcall is Lua's, but for one thing that Redis does: of an error that is a table with the
+// field err the caller is given that text.
+func (s *state) pcall(L *lua.LState) int {
+	L.CheckAny(1)
+	n := L.GetTop()
+	err := L.PCall(n-1, lua.MultRet, nil)
+	if err == nil {
+		L.Insert(lua.LTrue, 1)
+		return L.GetTop()
+	}
+	L.SetTop(0)
+	L.Push(lua.LFalse)
+	v := s.caught(err)
+	if t, ok := v.(*lua.LTable); ok {
+		if text, ok := t.RawGetString("err").(lua.LString); ok {
+			v = text
+		}
+	}
+	L.Push(v)
+	return 2
+}
+
+func (s *state) xpcall(L *lua.LState) int {
+	f, handler := L.CheckAny(1), L.CheckFunction(2)
+	L.SetTop(0)
+	L.Push(f)
+	err := L.PCall(0, lua.MultRet, L.NewFunction(func(L *lua.LState) int {
+		v := s.worded(L, L.Get(1))
+		L.SetTop(0)
+		L.Push(handler)
+		L.Push(v)
+		L.Call(1, 1)
+		return 1
+	}))
+	if err == nil {
+		L.Insert(lua.LTrue, 1)
+		return L.GetTop()
+	}
+	L.SetTop(0)
+	L.Push(lua.LFalse)
+	L.Push(s.caught(err))
+	return 2
+}
+
+// caught is what was raised.
+func (s *state) caught(err error) lua.LValue {
+	e, ok := err.(*lua.ApiError)
+	if !ok {
+		return lua.LString(err.Error())
+	}
+	return s.worded(s.L, e.Object)
+}
+
+func (s *state) toString(L *lua.LState) int {
+	switch v := L.CheckAny(1).(type) {
+	case lua.LNumber:
+		var buf [32]byte
+		L.Push(lua.LString(appendNum(buf[:0], float64(v))))
+	case lua.LString:
+		L.Push(v)
+	default:
+		if m, ok := L.GetMetaField(v, "__tostring").(*lua.LFunction); ok {
+			L.Push(m)
+			L.Push(v)
+			L.Call(1, 1)
+			return 1
+		}
+		L.Push(lua.LString(v.String()))
+	}
+	return 1
+}
+
+func (s *state) toNumber(L *lua.LState) int {
+	base := L.OptInt(2, 10)
+	v := L.CheckAny(1)
+	if base == 10 {
+		switch v := v.(type) {
+		case lua.LNumber:
+			L.Push(v)
+			return 1
+		case lua.LString:
+			if f, ok := readNumber(string(v)); ok {
+				L.Push(lua.LNumber(f))
+				return 1
+			}
+		}
+		L.Push(lua.LNil)
+		return 1
+	}
+	if base < 2 || base > 36 {
+		L.ArgError(2, "base out of range")
+	}
+	if f, ok := readBase(strings.TrimSpace(L.CheckString(1)), base); ok {
+		L.Push(lua.LNumber(f))
+	} else {
+		L.Push(lua.LNil)
+	}
+	return 1
+}
+
+func (s *state) rawSet(L *lua.LState) int {
+	t := s.writable(L, 1)
+	t.RawSet(L.CheckAny(2), L.CheckAny(3))
+	L.SetTop(1)
+	return 1
+}
+
+func (s *state) setMetatable(L *lua.LState) int {
+	t := s.writable(L, 1)
+	switch m := L.CheckAny(2).(type) {
+	case *lua.LTable:
+		if old, ok := t.Metatable.(*lua.LTable); ok && old.RawGetString("__metatable") != lua.LNil {
+			L.RaiseError("cannot change a protected metatable")
+		}
+		if m == s.lock || m == s.lockG {
+			L.Error(lua.LString(readOnly), 0)
+		}
+		t.Metatable = m
+	case *lua.LNilType:
+		if old, ok := t.Metatable.(*lua.LTable); ok && old.RawGetString("__metatable") != lua.LNil {
+			L.RaiseError("cannot change a protected metatable")
+		}
+		t.Metatable = lua.LNil
+	default:
+		L.ArgError(2, "nil or table expected")
+	}
+	L.SetTop(1)
+	return 1
+}
+
+func (s *state) getMetatable(L *lua.LState) int {
+	m := L.GetMetatable(L.CheckAny(1))
+	if m == lua.LValue(s.lock) {
+		m = lua.LNil
+	}
+	L.Push(m)
+	return 1
+}
+
+// maxUnpack is how many values unpack may return.
+const maxUnpack = 1 << 17
+
+func (s *state) unpack(L *lua.LState) int {
+	t := L.CheckTable(1)
+	from, to := L.OptInt(2, 1), 0
+	if L.Get(3) == lua.LNil {
+		to = t.Len()
+	} else {
+		to = L.CheckInt(3)
+	}
+	if from > to {
+		return 0
+	}
+	if to-from >= maxUnpack || to-from < 0 {
+		L.RaiseError("too many results to unpack")
+	}
+	for i := from; i <= to; i++ {
+		L.Push(t.RawGetInt(i))
+	}
+	s.g.burn(L, (to-from)/16)
+	return to - from + 1
+}
+
+// collectGarbage does nothing but answer: the collector is the server's.
+func (s *state) collectGarbage(L *lua.LState) int {
+	switch L.OptString(1, "collect") {
+	case "count":
+		return s.gcInfo(L)
+	case "collect", "stop", "restart", "step", "setpause", "setstepmul":
+		L.Push(lua.LNumber(0))
+	default:
+		L.ArgError(1, "invalid option '"+L.CheckString(1)+"'")
+	}
+	return 1
+}
+
+func (s *state) gcInfo(L *lua.LState) int {
+	L.Push(lua.LNumber(stateBytes / 1024))
+	return 1
+}
