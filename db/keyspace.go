@@ -98,6 +98,7 @@ type Keyspace struct {
 	// master to delete them. Paused does so for a while, as CLIENT PAUSE does.
 	Frozen, Paused bool
 	NoTouch        bool // the client at hand does not count as an access
+	replaces       bool // what is being put takes the place of what was deleted for it: no new key
 
 	replaying bool // see Replaying
 
