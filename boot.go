@@ -19,7 +19,7 @@ import (
 // Loading the data set, between "Server initialized" and "Ready to accept connections".
 // The server listens already, and says LOADING to whoever asks for more than INFO.
 //
-//	main goroutine        pipe: at most pipeDepth ahead     executor, between sockets
+//	decoder's goroutine   pipe: at most pipeDepth ahead     executor, between sockets
 //	decode a batch  ----> [ batch, batch, batch ] --------> Put; what INFO tells
 //	sleep, if told to          one at a time
 //
@@ -61,7 +61,7 @@ var errStopped = errors.New("stopped while loading")
 // source is a set of files to be loaded.
 type source struct {
 	bytes int64                // their size
-	load  func(*boot) error    // on the main goroutine
+	load  func(*boot) error    // on a goroutine of its own
 	done  func(seconds string) // logs that they are loaded
 }
 
@@ -290,7 +290,8 @@ func (b *boot) damaged(name string, info rdb.Info, e *rdb.Error) error {
 	if st, err := os.Stat(name); err == nil {
 		size = st.Size()
 	}
-	log.Warn(fmt.Sprintf("The snapshot %s is damaged at byte %d of %d: %s", name, e.Offset, size, e.Error()))
+	what := strings.TrimPrefix(e.Error(), fmt.Sprintf("rdb: at byte %d, ", e.Offset))
+	log.Warn(fmt.Sprintf("The snapshot %s is damaged at byte %d of %d, %s", name, e.Offset, size, what))
 	log.Warn(fmt.Sprintf("Intact before that place: %d keys (%d stored, %d past their deadline).%s",
 		e.Keys, b.table.Loading.KeysLoaded, b.table.Loading.KeysExpired, writtenBy(info)))
 	aside := fmt.Sprintf("%s.corrupt-%d", name, time.Now().Unix())

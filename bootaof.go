@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -419,6 +420,9 @@ func (b *boot) goBack(files *aof.Files, read aof.Read) error {
 // againWith is the command line with two more words.
 func againWith(args []string, option, value string) string {
 	words := append([]string(nil), args...)
+	if i := slices.Index(words, option); i > 0 && i+1 < len(words) {
+		words = slices.Delete(words, i, i+2)
+	}
 	more := []string{option, value}
 	if n := len(words); n > 1 && words[n-1] == "-" { // stands at the end
 		words = append(words[:n-1:n-1], append(more, "-")...)
