@@ -87,7 +87,7 @@ func restore(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	if !opt.replace && c.DB.Look(key).OK() {
+	if !opt.replace && c.DB.ForWrite(key).OK() {
 		return ErrBusyKey
 	}
 	at, err := c.Int(2)

@@ -37,7 +37,7 @@ func objectCommands() []*Command {
 // lookBehind finds the key that an OBJECT command asks about. It is no access, lest the
 // question change the answer. If there is none it replies nil.
 func lookBehind(c *Ctx) (db.Item, bool) {
-	it := c.DB.Look(c.Arg(2))
+	it := c.DB.LookQuietly(c.Arg(2))
 	if !it.OK() {
 		c.Out.Null()
 	}

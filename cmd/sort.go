@@ -502,7 +502,9 @@ func (c *Ctx) storeSorted(q *sortQuery, part []sortable, s *sortScratch) error {
 			e.Push(false, s.elem(&part[i]))
 			names.add(s.elem(&part[i]))
 		}
+		c.DB.Replaces(was)
 		e.Done()
+		c.DB.Replaces(false)
 		names.rewrite(c, "RPUSH", q.dst) // whatever the weights are then
 		c.Changed(c.DB, q.dst, "sortstore")
 	case was:

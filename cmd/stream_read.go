@@ -176,6 +176,7 @@ func (r *readArgs) serveAll(c *Ctx, items []db.Item) (served int, err error) {
 	mark := c.Out.Mark()
 	for i, it := range items {
 		if !it.OK() {
+			c.event(c.DB, r.key(c, i), "keymiss") // once more: Redis looks it up twice
 			continue
 		}
 		if r.grouped && i > 0 {

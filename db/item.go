@@ -94,9 +94,13 @@ func (d *DB) missed(key []byte) {
 	}
 }
 
+// Replaces says whether what is put from now on takes the place of what has just been deleted
+// for it, so that its key is not new to Hooks.Added.
+func (d *DB) Replaces(yes bool) { d.k.replaces = yes }
+
 // added reports a key that was put where none was.
 func (d *DB) added(key []byte) {
-	if f := d.k.Hooks.Added; f != nil {
+	if f := d.k.Hooks.Added; f != nil && !d.k.replaces {
 		f(d, key)
 	}
 }
@@ -118,6 +122,17 @@ func (d *DB) Look(key []byte) Item {
 	r := d.alive(key)
 	if !r.OK() {
 		d.missed(key)
+		return Item{}
+	}
+	d.k.Stats.Hits++
+	return Item{r, d}
+}
+
+// LookQuietly is Look without telling Hooks.Missed.
+func (d *DB) LookQuietly(key []byte) Item {
+	r := d.alive(key)
+	if !r.OK() {
+		d.k.Stats.Misses++
 		return Item{}
 	}
 	d.k.Stats.Hits++
@@ -178,13 +193,10 @@ func (d *DB) Rename(from []byte, dst *DB, to []byte) {
 	dst.place(to, e)
 }
 
-// place puts an entry under a key, in place of what was there.
+// place puts an entry under a key. What was there counts as gone before: the key is new.
 func (d *DB) place(key []byte, e table.Entry) {
-	n := d.t.Len()
 	d.t.Put(d.k.Hash(key), key, e)
-	if d.t.Len() > n {
-		d.added(key)
-	}
+	d.added(key)
 }
 
 // Copy stores a copy of the value of from, which exists, under the key to of database

@@ -98,6 +98,7 @@ type Keyspace struct {
 	// master to delete them. Paused does so for a while, as CLIENT PAUSE does.
 	Frozen, Paused bool
 	NoTouch        bool // the client at hand does not count as an access
+	replaces       bool // what is being put takes the place of what was deleted for it: no new key
 
 	replaying bool // see Replaying
 
@@ -282,6 +283,12 @@ func (v *View) Len() int { return v.view.Len() }
 // only what is stored can be asked: key, value, type, encoding, deadline.
 func (v *View) Each(yield func(Item) bool) {
 	v.view.Each(func(r table.Ref) bool { return yield(Item{ref: r}) })
+}
+
+// Drain is Each for the last time: what has been walked over, and nobody else needs, is
+// garbage at once.
+func (v *View) Drain(yield func(Item) bool) {
+	v.view.Drain(func(r table.Ref) bool { return yield(Item{ref: r}) })
 }
 
 // Release gives a view back, on the goroutine that owns the keyspace.

@@ -59,8 +59,14 @@ func (v *Loaded) own() []byte {
 // Keyspace is the keyspace of which the database is one.
 func (d *DB) Keyspace() *Keyspace { return d.k }
 
-// Reserve makes room for so many keys, if the database is empty.
-func (d *DB) Reserve(keys int64) {}
+// Reserve makes room for so many keys, of so many bytes in all with their values as far as
+// they stand beside them, if the database is empty.
+func (d *DB) Reserve(keys, bytes int) {
+	if d.t.Len() == 0 {
+		d.clear()
+		d.t = table.NewFor(d.k.seed, d.k.clock, d.arms, keys, bytes)
+	}
+}
 
 // New is the history of a key that is made now.
 func (a *Access) New() uint32 { return a.fresh() }

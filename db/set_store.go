@@ -27,7 +27,9 @@ func (s *Sets) Store(d *DB, key []byte) (had bool) {
 	// Only now: key may be one of the sets.
 	had = d.Delete(key)
 	made.d, made.key = d, key
+	d.Replaces(had)
 	made.Done()
+	d.Replaces(false)
 	return had
 }
 

@@ -126,7 +126,9 @@ func (d *DB) StoreZSet(key []byte, z *ZDraft) (existed bool) {
 	if int64(n) > l.ZSetEntries || int64(z.longest) > l.ZSetValue {
 		root := z.root() // before the key goes, whose members it may have borrowed
 		existed = d.Delete(key)
+		d.Replaces(existed)
 		d.storeRoot(key, Item{}, ZSet, Large, root)
+		d.Replaces(false)
 		return existed
 	}
 	p := append(d.edit(Item{}), 0, 0)
@@ -137,7 +139,9 @@ func (d *DB) StoreZSet(key []byte, z *ZDraft) (existed bool) {
 		p = listpack.Append(p, dtoa.Append(tmp[:0], m.score+0))
 	}
 	existed = d.Delete(key)
+	d.Replaces(existed)
 	d.store(key, Item{}, ZSet, Packed, p)
+	d.Replaces(false)
 	return existed
 }
 

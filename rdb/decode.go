@@ -135,8 +135,8 @@ type decoder struct {
 	stop  error              // what yield said
 	free  chan *Batch
 
+	began int64 // where the batch at hand begins in the input
 	db    int
-	keys  int64 // RESIZEDB's, of this database
 	e     entry // being read
 	val   value
 	seen  seen
@@ -214,7 +214,9 @@ func (d *decoder) flush() {
 	if d.b.void() {
 		return
 	}
-	d.b.Bytes = d.offset()
+	d.b.Bytes, d.b.left = d.offset(), d.left()
+	d.b.read = d.b.Bytes - d.began
+	d.began = d.b.Bytes
 	b := d.b
 	d.b = nil
 	if d.stop = d.yield(b); d.stop == nil {
@@ -272,9 +274,12 @@ func (d *decoder) file() {
 			d.selectDB()
 		case opResizeDB:
 			d.doing = "the sizes of a database"
-			d.keys = d.int()
+			d.flush() // so that the batch that follows is like those to come
+			keys := d.int()
 			d.int()
-			d.b.resize(d.db, d.sane(d.keys))
+			if d.ok() {
+				d.b.resize(d.db, keys)
+			}
 		case opAux:
 			d.doing = "an auxiliary field"
 			d.aux()
@@ -292,19 +297,12 @@ func (d *decoder) file() {
 			d.int()
 			d.int()
 		default:
-			d.pos-- // the entry begins with it
-			d.entry()
+			if d.ok() {
+				d.pos-- // the entry begins with it
+				d.entry()
+			}
 		}
 	}
-}
-
-// sane is a number of keys that the input announces, as far as the input can have them.
-func (d *decoder) sane(keys int64) int64 {
-	const least = 4 // bytes of an entry
-	if d.size < 0 {
-		return min(keys, 1<<16)
-	}
-	return min(keys, d.left()/least)
 }
 
 // selectDB reads the number of a database.
@@ -315,7 +313,7 @@ func (d *decoder) selectDB() {
 		d.fail("a database has an impossible number")
 		return
 	}
-	d.db, d.keys = int(n), 0
+	d.db = int(n)
 	if d.o.Trace != nil {
 		d.o.Trace(d.offset(), fmt.Sprintf("Selecting DB ID %d", n))
 	}

@@ -40,13 +40,16 @@ type source struct {
 // checksum, the decoder and what copies each go over it once.
 const bufferBytes = 256 << 10
 
+// unknownLeft is what can still come of an input of unknown size, bytes.
+const unknownLeft = 1 << 50
+
 // offset is how many bytes have been consumed.
 func (s *source) offset() int64 { return s.base + int64(s.pos) }
 
-// left is at most how many bytes can still come.
+// left is at most how many bytes can still come, if that is known.
 func (s *source) left() int64 {
 	if s.size < 0 {
-		return math.MaxInt64
+		return unknownLeft
 	}
 	return max(0, s.size-s.offset())
 }
@@ -120,17 +123,16 @@ func (s *source) take(n uint64) []byte {
 		s.pos += int(n)
 		return p
 	}
-	if s.err != nil {
-		return nil
-	}
 	return s.long(n)
 }
 
 // long is take into memory of its own, which grows as bytes arrive unless it is known that
 // there are so many.
 func (s *source) long(n uint64) []byte {
-	if s.err == nil && (n > uint64(s.left()) || n > math.MaxInt32*64) {
+	if n > uint64(s.left()) || n > math.MaxInt32*64 {
 		s.fail("a string is longer than the file")
+	}
+	if s.err != nil {
 		return nil
 	}
 	const step = 1 << 20

@@ -20,6 +20,8 @@ type Batch struct {
 	sizes   []size
 	mem     []byte // keys, values and elements; what does not fit has memory of its own
 	extra   int    // bytes of that
+	read    int64  // bytes of the input that the batch comes from
+	left    int64  // that there may be behind it
 	free    chan<- *Batch
 }
 
@@ -174,9 +176,7 @@ func (b *Batch) Put(ks *db.Keyspace, o PutOptions) (n Counts, err error) {
 		}
 		d := ks.DB(int(first.db))
 		for len(sizes) > 0 && sizes[0].at <= i {
-			if s := sizes[0]; int(s.db) < ks.DBs() {
-				ks.DB(int(s.db)).Reserve(s.keys)
-			}
+			b.reserve(ks, sizes[0])
 			sizes = sizes[1:]
 		}
 		j := i
@@ -206,6 +206,36 @@ func (b *Batch) Put(ks *db.Keyspace, o PutOptions) (n Counts, err error) {
 		}
 	}
 	return n, nil
+}
+
+// reserve makes room for a database of about the size that was announced. What its first
+// entries are like tells how much that is, and whether there can be so many.
+func (b *Batch) reserve(ks *db.Keyspace, s size) {
+	const least = 64 // entries from which something follows
+	n, bytes := 0, 0
+	for i := s.at; i < len(b.entries) && b.entries[i].db == s.db; i++ {
+		e := &b.entries[i]
+		bytes++
+		if len(e.val.Bytes) <= table.MaxInline {
+			bytes += len(e.val.Bytes)
+		}
+		if len(e.key) <= table.MaxInline {
+			bytes += len(e.key)
+		}
+		if e.timed {
+			bytes += 8
+		}
+		n++
+	}
+	if n < least || int(s.db) >= ks.DBs() {
+		return
+	}
+	left := b.left
+	if left >= unknownLeft {
+		left = 4 << 20
+	}
+	keys := int(min(s.keys, int64(n)+left/max(1, b.read/int64(n))))
+	ks.DB(int(s.db)).Reserve(keys, int(float64(bytes)/float64(n)*float64(keys)))
 }
 
 // put stores an entry, or a part of one, and tells whether that was all of it, or what is

@@ -5,6 +5,9 @@ import (
 	"redust/internal/assert"
 )
 
+// Check is check, for the tests of those who build on streams.
+func (s *Stream) Check() { s.check() }
+
 // check walks the whole stream and panics if anything that the package comment calls
 // always true is not.
 func (s *Stream) check() {

@@ -248,19 +248,32 @@ func (t *Table) Sweep(drop func(w *Walk) (slots uint64)) {
 	}
 }
 
-// NewMembersFor is NewMembers for a table that is to be filled with n entries of so many
-// bytes in all, heads aside: its pages are there from the start, so that few have to grow
-// or split.
+// NewFor is New for a table that is to be filled with n keys, and NewMembersFor likewise is
+// NewMembers, of so many bytes in all with their values, heads aside: its pages are there
+// from the start, so that few have to grow or split.
+func NewFor(seed maphash.Seed, clock *cow.Clock, armer Armer, n, bytes int) *Table {
+	t := &Table{Owner: cow.NewOwner(clock), seed: seed, armer: armer, meta: flagMeta}
+	t.fill(n, bytes)
+	return t
+}
+
+// NewMembersFor is said with NewFor.
 func NewMembersFor(seed maphash.Seed, clock *cow.Clock, n, keyBytes int) *Table {
+	t := &Table{Owner: cow.NewOwner(clock), seed: seed}
+	t.fill(n, keyBytes)
+	return t
+}
+
+// fill gives an empty table the pages for n entries.
+func (t *Table) fill(n, keyBytes int) {
 	const least = 28 // entries a page: with twice as many, one page in seven splits
 	depth := uint8(0)
 	for depth < maxDepth && n>>(depth+1) >= least {
 		depth++
 	}
-	t := &Table{Owner: cow.NewOwner(clock), seed: seed}
 	if depth == 0 {
 		t.reset()
-		return t
+		return
 	}
 	dirs := 1
 	t.shift = 64
@@ -268,7 +281,7 @@ func NewMembersFor(seed maphash.Seed, clock *cow.Clock, n, keyBytes int) *Table 
 		dirs, t.shift = 1<<topBits, 64-topBits
 		depth -= topBits
 	}
-	slab := (keyBytes + n*(keyAt(0)+1)) / dirs >> depth
+	slab := (keyBytes + n*(keyAt(t.meta)+1)) / dirs >> depth
 	slab += slab / 8
 	for range dirs {
 		d := &dir{pages: make([]*page, 1<<depth), depth: depth, epoch: t.Epoch(), deepest: 1 << depth}
@@ -281,5 +294,4 @@ func NewMembersFor(seed maphash.Seed, clock *cow.Clock, n, keyBytes int) *Table 
 	}
 	t.frame = int64(dirs * (dirBytes + 8 + (pageBytes+8)<<depth))
 	t.bytes += t.frame
-	return t
 }
