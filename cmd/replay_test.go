@@ -75,6 +75,11 @@ func TestReplay(t *testing.T) {
 		st.Evicted += h.KS.Stats.Evicted
 	}
 	t.Log(names, st)
+	for _, name := range []string{"EVAL", "SPOP", "BLPOP", "EXPIRE", "XREADGROUP", "SORT", "DEBUG", "INCRBYFLOAT"} {
+		if names[name] > 0 {
+			t.Errorf("%s stands in a journal", name)
+		}
+	}
 	// That all of this happened is what the test is worth.
 	if st.Expired == 0 || st.FieldsExpired == 0 || !testing.Short() && st.Evicted == 0 {
 		t.Errorf("too little happened: %+v", st)
