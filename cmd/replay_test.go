@@ -226,6 +226,13 @@ func replay(t *testing.T, h *harness, j *journal) string {
 	if open {
 		return "the last unit has no end"
 	}
+	// First what is stored, whether its time has come or not: what expired left an effect.
+	h.KS.Replaying(true)
+	diff := compareKeyspaces(h.KS, o.KS)
+	h.KS.Replaying(false)
+	if diff != "" {
+		return "before deadlines pass: " + diff
+	}
 	o.KS.Replaying(false)
 	o.nowMs = h.nowMs
 	for _, x := range []*harness{h, o} {
