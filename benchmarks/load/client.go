@@ -328,6 +328,9 @@ func (c *Client) runMany(s *Script, batches int64, hist *measure.Hist) error {
 			if err != nil {
 				return err
 			}
+			if replies == 0 {
+				continue // pushes alone, perhaps to a connection that has nothing under way
+			}
 			if k.left -= replies; k.left > 0 {
 				continue
 			}
