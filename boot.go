@@ -19,7 +19,7 @@ import (
 // Loading the data set, between "Server initialized" and "Ready to accept connections".
 // The server listens already, and says LOADING to whoever asks for more than INFO.
 //
-//	main goroutine        pipe: at most pipeDepth ahead     executor, between sockets
+//	decoder's goroutine   pipe: at most pipeDepth ahead     executor, between sockets
 //	decode a batch  ----> [ batch, batch, batch ] --------> Put; what INFO tells
 //	sleep, if told to          one at a time
 //
@@ -61,7 +61,7 @@ var errStopped = errors.New("stopped while loading")
 // source is a set of files to be loaded.
 type source struct {
 	bytes int64                // their size
-	load  func(*boot) error    // on the main goroutine
+	load  func(*boot) error    // on a goroutine of its own
 	done  func(seconds string) // logs that they are loaded
 }
 
@@ -97,7 +97,7 @@ func cantOpen(name string, err error) error {
 	return fmt.Errorf("Fatal error: can't open the RDB file %s for reading: %s", name, loop.SystemText(err))
 }
 
-// load loads the data set, while the server answers. The process ends if it returns an
+// load loads the data set, while the server answers; joinJournal ends that. The process ends if it returns an
 // error other than errStopped; what is wrong is in the log then.
 func (b *boot) load(from *source) error {
 	began := time.Now()
@@ -107,12 +107,7 @@ func (b *boot) load(from *source) error {
 	var err error
 	b.srv.Post(func() {
 		// As background work it is given a second processor.
-		b.srv.Background(func() { err = from.load(b) }, func() {
-			if err == nil {
-				b.table.EndLoad()
-			}
-			result <- err
-		})
+		b.srv.Background(func() { err = from.load(b) }, func() { result <- err })
 	})
 	select {
 	case err := <-result:
@@ -295,7 +290,8 @@ func (b *boot) damaged(name string, info rdb.Info, e *rdb.Error) error {
 	if st, err := os.Stat(name); err == nil {
 		size = st.Size()
 	}
-	log.Warn(fmt.Sprintf("The snapshot %s is damaged at byte %d of %d: %s", name, e.Offset, size, e.Error()))
+	what := strings.TrimPrefix(e.Error(), fmt.Sprintf("rdb: at byte %d, ", e.Offset))
+	log.Warn(fmt.Sprintf("The snapshot %s is damaged at byte %d of %d, %s", name, e.Offset, size, what))
 	log.Warn(fmt.Sprintf("Intact before that place: %d keys (%d stored, %d past their deadline).%s",
 		e.Keys, b.table.Loading.KeysLoaded, b.table.Loading.KeysExpired, writtenBy(info)))
 	aside := fmt.Sprintf("%s.corrupt-%d", name, time.Now().Unix())

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
 	"redust/aof"
 	"redust/cmd"
 	"redust/config"
-	"redust/internal/disk"
 	"redust/rdb"
 )
 
@@ -45,14 +45,13 @@ import (
 // that must not cost what was written since: while the directory aside exists, and the
 // server has gone on since, --restore-to is ignored, with a line in the log.
 
-// place is where the append only file lies.
-func (p *process) place() aof.Place {
-	return aof.Place{FS: disk.OS{}, Dir: p.cfg.AppendDirname, Name: p.cfg.AppendFilename}
-}
-
 // findJournal says what is to be loaded of the append only file, nil if there is none.
 func (p *process) findJournal() (*source, error) {
-	files, err := aof.Find(p.place())
+	at, err := p.journalPlace()
+	if err != nil {
+		return nil, err
+	}
+	files, err := aof.Find(at)
 	if err != nil {
 		return nil, p.unreadable(err)
 	}
@@ -302,9 +301,6 @@ func (b *boot) newBase(files *aof.Files) error {
 // journalAdvice says what helps against damage.
 func journalAdvice(args []string, files *aof.Files, flaw *aof.Flaw, torn bool) []string {
 	abs := files.ManifestPath()
-	if wd, err := os.Getwd(); err == nil && !filepath.IsAbs(abs) {
-		abs = filepath.Join(wd, abs)
-	}
 	lines := []string{
 		"The server does not start, lest it write on behind the damage. To see what is wrong:",
 		"    " + shellWords([]string{args[0], "check-aof", abs}),
@@ -418,6 +414,9 @@ func (b *boot) goBack(files *aof.Files, read aof.Read) error {
 // againWith is the command line with two more words.
 func againWith(args []string, option, value string) string {
 	words := append([]string(nil), args...)
+	if i := slices.Index(words, option); i > 0 && i+1 < len(words) {
+		words = slices.Delete(words, i, i+2)
+	}
 	more := []string{option, value}
 	if n := len(words); n > 1 && words[n-1] == "-" { // stands at the end
 		words = append(words[:n-1:n-1], append(more, "-")...)

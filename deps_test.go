@@ -32,7 +32,7 @@ func TestImports(t *testing.T) {
 		"db/lcs":          "internal",
 		"resp":            "internal",
 		"rdb":             "db internal",
-		"aof":             "rdb resp internal",
+		"aof":             "db rdb resp internal",
 		"repl":            "rdb resp internal",
 		"acl":             "internal",
 		"config":          "internal",

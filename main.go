@@ -146,9 +146,6 @@ func (p *process) greet(start *config.Start) {
 	if len(idle) > 0 {
 		p.log.Notice("Accepted, but of no effect in this server: " + strings.Join(idle, ", "))
 	}
-	if p.cfg.AppendOnly {
-		p.log.Warn("WARNING: appendonly is on, but this version has no append only file: the data set is lost when the server ends.")
-	}
 	if p.cfg.MasterHost != "" {
 		p.log.Warn("WARNING: replicaof is set, but this version does not replicate: it starts as a master without data.")
 	}
@@ -182,6 +179,8 @@ func (p *process) serve(table *cmd.Server, daemon bool) int {
 	}
 	if data != nil {
 		table.BeginLoad(data.bytes)
+	} else {
+		table.BeginLoad(0) // nobody may write until the append only file is open
 	}
 	if err := srv.Start(); err != nil {
 		return p.fail(strings.Split(err.Error(), "\n")...)
@@ -203,6 +202,13 @@ func (p *process) serve(table *cmd.Server, daemon bool) int {
 			pid.Remove()
 			return p.fail(fatalLoad)
 		}
+	}
+	switch err := p.joinJournal(table, srv); {
+	case err == errStopped:
+		return p.end(srv, pid)
+	case err != nil:
+		pid.Remove()
+		return p.fail("Can't open the append only file: "+err.Error(), fatalLoad)
 	}
 	if cfg.Port != 0 && len(cfg.Bind) > 0 {
 		p.log.Notice("Ready to accept connections tcp")

@@ -137,11 +137,26 @@ func (c *rdbCheck) damage(e *rdb.Error) {
 		what += ": " + e.Err.Error()
 	}
 	c.line(e.Offset, "%s", what)
-	fmt.Fprintf(c.out, "[additional info] While doing: %s\n", e.Doing)
+	fmt.Fprintf(c.out, "[additional info] While doing: %s\n", doing(e))
 	if e.Key != nil {
 		fmt.Fprintf(c.out, "[additional info] Reading key '%s'\n", e.Key)
-		fmt.Fprintf(c.out, "[additional info] Reading type %d (%s)\n", e.Type, e.Type)
+		c.keys++ // Redis counts it before it reads the value
 	}
+	fmt.Fprintf(c.out, "[additional info] Reading type %d (%s)\n", e.Type, e.Type)
+}
+
+// doing says what was being read in the words of Redis's tool.
+func doing(e *rdb.Error) string {
+	words := map[string]string{
+		"the file's first bytes": "start", "what is next": "read-type", "an entry": "read-expire", "a key": "read-key",
+		"the value of": "read-object-value", "the checksum": "check-sum", "an auxiliary field": "read-aux",
+		"a database's number": "read-len", "the sizes of a database": "read-len", "the sizes of a slot": "read-len",
+		"a library of functions": "read-functions", "a module's data": "read-module-aux",
+	}
+	if w := words[e.Doing]; w != "" {
+		return w
+	}
+	return e.Doing
 }
 
 func (c *rdbCheck) summary() {

@@ -174,7 +174,11 @@ func (c *checker) header(prefix byte) (n int64, ok bool, err error) {
 		return 0, false, nil // it ends here, and nothing is said
 	}
 	if c.buf[0] != prefix {
-		return 0, c.fail("Expected prefix '%c', got: '%c'", prefix, c.buf[0]), nil
+		got := string(c.buf[:1]) + "'"
+		if c.buf[0] == 0 {
+			got = "" // Redis prints nothing after it
+		}
+		return 0, c.fail("Expected prefix '%c', got: '%s", prefix, got), nil
 	}
 	n, rest := strtol(string(c.buf[1:i]))
 	return n, c.newline(rest), nil

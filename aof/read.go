@@ -274,15 +274,15 @@ func (r *reader) run() error {
 			r.rest = nil // one large value is over
 		}
 		r.rest = append(r.rest[:0], block[used:]...)
-		left := r.size - r.at
-		if flaw == nil && end && len(r.rest) > 0 && !r.stopped {
+		torn := end && len(r.rest) > 0 && !r.stopped
+		if flaw == nil && (torn || int64(more) > r.size-r.at) {
 			flaw = &Flaw{Torn: true, At: r.at + int64(len(r.rest)), Reason: "it ends within a command"}
-			if more < 0 {
+			switch {
+			case more < 0:
 				flaw.Reason = "it ends within a transaction"
+			case int64(more) > r.size-r.at+maxHeader: // not just the next header
+				flaw.Reason += fmt.Sprintf(", which wants %d bytes from byte %d on", more, r.at)
 			}
-		}
-		if n := int64(more); flaw == nil && n > left {
-			flaw = &Flaw{Torn: true, At: r.at + int64(len(r.rest)), Reason: fmt.Sprintf("it ends within a command, which wants %d bytes from byte %d on", more, r.at)}
 		}
 		if len(b.Ends) > 0 {
 			r.count += int64(len(b.Ends))

@@ -22,6 +22,7 @@ const (
 	ClientPostponed                           // waits for CLIENT UNPAUSE
 	ClientReadOnlyCmd                         // READONLY, for a cluster that is not there
 	ClientInternal                            // no connection behind it
+	ClientObeyed                              // what it says has happened before: a file, a master
 	ClientBlocked                             // waits for a key, see Ctx.Block
 	ClientMulti                               // has said MULTI
 	ClientSpoilt                              // in MULTI: something was refused, EXEC will be

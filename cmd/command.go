@@ -173,7 +173,7 @@ func families() [][]*Command {
 		hashWriteCommands(), hashExpireCommands(), hashExCommands(), setsCommands(),
 		setsAlgebraCommands(), clusterCommands(), commandCommands(), infoCommands(),
 		configCommands(), memoryCommands(), slowLogCommands(), latencyCommands(),
-		lolwutCommands(), debugCommands(), adminCommands(), saveCommands(), quitCommands(), listCommands(),
+		lolwutCommands(), debugCommands(), adminCommands(), saveCommands(), appendCommands(), quitCommands(), listCommands(),
 		listWriteCommands(), listMoveCommands(), streamCommands(), streamRangeCommands(),
 		streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands(),
 		zsetCommands(), zsetRangeCommands(), zsetPopCommands(), zsetAlgebraCommands(),

@@ -106,7 +106,7 @@ func restore(c *Ctx) error {
 	if at != 0 && !opt.absolute {
 		at += c.KS.Now()
 	}
-	if at != 0 && at <= c.KS.Now() && !c.KS.Frozen {
+	if at != 0 && c.KS.Past(at) && !c.KS.Frozen {
 		if opt.replace && c.DB.Delete(key) {
 			c.Changed(c.DB, key, "del")
 			c.Rewrite(2).Str("DEL").Arg(key)

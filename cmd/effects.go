@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"redust/db"
+	"redust/internal/assert"
 )
 
 // Effects. What a command did to the data set is said once more, as commands that do the
@@ -214,6 +215,17 @@ func (s *Server) TellJournal() {
 		e.buf = nil
 	}
 	e.buf = e.buf[:0]
+}
+
+// tellAll is TellJournal from within a command that has changed nothing, is no part of
+// another, and will not come to the end of its batch.
+func (s *Server) tellAll() {
+	e := &s.effects
+	assert.That(e.n == 0, "cmd: half a unit is told to the journal")
+	open := e.open
+	e.open = 0
+	s.TellJournal()
+	e.open = open
 }
 
 // JournalAt is the length of the stream of effects, bytes, those included that the

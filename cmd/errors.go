@@ -92,6 +92,7 @@ const (
 	ErrSaveRunning    resp.Error = "ERR Background save already in progress"
 	ErrNoSave         resp.Error = "ERR Background saving is currently not in progress or scheduled"
 	ErrMisconfRDB     resp.Error = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
+	ErrRewriteRunning resp.Error = "ERR Background append only file rewriting already in progress"
 	ErrNoScript       resp.Error = "NOSCRIPT No matching script. Please use EVAL."
 	ErrKeysMinus      resp.Error = "ERR Number of keys can't be negative"
 	ErrNotBusy        resp.Error = "NOTBUSY No scripts in execution right now."

@@ -291,5 +291,8 @@ func (s *Server) gate(c *Ctx) error {
 	if s.pausedUntil != 0 && s.postpones(cmd, flags) {
 		return errPostpone
 	}
+	if s.appending.held && flags&(Write|MayReplicate) != 0 {
+		return errPostpone
+	}
 	return nil
 }

@@ -65,6 +65,9 @@ func (s *Server) writesStopped() error {
 	if s.saving.failed && s.Cfg.StopWritesOnError && len(s.Cfg.Save) > 0 {
 		return ErrMisconfRDB
 	}
+	if s.appending.why != "" {
+		return s.appending.refusal
+	}
 	return nil
 }
 

@@ -98,7 +98,7 @@ func (s *Server) infoMemory(r *report) {
 	r.int("mem_clients_slaves", 0)
 	r.int("mem_clients_normal", m.clients)
 	r.int("mem_cluster_links", 0)
-	r.int("mem_aof_buffer", 0)
+	r.int("mem_aof_buffer", s.journalBytes())
 	r.str("mem_allocator", "go")
 	r.int("active_defrag_running", 0)
 	r.int("lazyfree_pending_objects", 0)

@@ -51,18 +51,11 @@ func (s *Server) infoPersistence(r *report) {
 	s.infoSaving(r)
 	r.int("rdb_last_load_keys_expired", s.Loading.KeysExpired)
 	r.int("rdb_last_load_keys_loaded", s.Loading.KeysLoaded)
-	for _, n := range []string{"aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"} {
+	s.infoAppend(r)
+	for _, n := range []string{"module_fork_in_progress", "module_fork_last_cow_size"} {
 		r.int(n, 0)
 	}
-	r.int("aof_last_rewrite_time_sec", -1)
-	r.int("aof_current_rewrite_time_sec", -1)
-	r.str("aof_last_bgrewrite_status", "ok")
-	r.int("aof_rewrites", 0)
-	r.int("aof_rewrites_consecutive_failures", 0)
-	r.str("aof_last_write_status", "ok")
-	for _, n := range []string{"aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"} {
-		r.int(n, 0)
-	}
+	s.infoAppendSizes(r)
 	s.infoLoading(r)
 }
 

@@ -6,7 +6,7 @@ import "redust/config"
 // BeforeExit, which brings what must not be lost to the disk, or refuses:
 //
 //	cancel a snapshot that is under way, and wait until its file is gone
-//	the journal: Server.BeforeExitHook, if there is one
+//	the journal: what the batch at hand has said, then Server.BeforeExitHook, if there is one
 //	the final snapshot, if there are rules of `save` or SAVE asks for it, unless NOSAVE forbids
 //
 // It runs on the executor, which serves nobody meanwhile: whoever changed something now would
@@ -75,6 +75,7 @@ func (s *Server) BeforeExit(o ShutdownOptions) error {
 		j.progress.Cancel()
 		j.progress.Wait()
 	}
+	s.tellAll()
 	if f := s.BeforeExitHook; f != nil {
 		if err := f(o); err != nil && !o.Force {
 			return err

@@ -39,7 +39,7 @@ func (e *ReplayError) Error() string { return e.Reason }
 // NewReplayer returns a replayer that stands in database 0, as each file does at its
 // beginning. The server must be loading, and have no Journal.
 func (s *Server) NewReplayer() *Replayer {
-	cl := &Client{ID: replayID, DB: s.KS.DB(0), User: "default", Flags: ClientAuthed | ClientInternal}
+	cl := &Client{ID: replayID, DB: s.KS.DB(0), User: "default", Flags: ClientAuthed | ClientInternal | ClientObeyed}
 	return &Replayer{s: s, cl: cl}
 }
 

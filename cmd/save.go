@@ -217,7 +217,7 @@ func (s *Server) rdbOptions(aof bool) rdb.WriteOptions {
 	const incremental = 4 << 20 // bytes
 	c := s.Cfg
 	o := rdb.WriteOptions{
-		Compress: c.RDBCompression, Checksum: c.RDBChecksum, KeyDelayUs: c.RDBKeySaveDelayUs,
+		Drain: true, Compress: c.RDBCompression, Checksum: c.RDBChecksum, KeyDelayUs: c.RDBKeySaveDelayUs,
 		Aux: rdb.AuxFields(config.RedisVersion, s.KS.Now()/1000, s.UsedMemory(), aof),
 	}
 	if c.RDBIncrementalFsync {

@@ -472,7 +472,11 @@ func TestSnapshotsWhileWriting(t *testing.T) {
 	})
 	slices.Sort(keys)
 	rnd := rand.New(rand.NewPCG(3, 4))
-	for round := range 6 {
+	rounds := 6
+	if testing.Short() {
+		rounds = 3
+	}
+	for round := range rounds {
 		want := h.digestAll()
 		snap := h.Snapshot()
 		o := h.rdbOptions(false)

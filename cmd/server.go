@@ -86,6 +86,9 @@ type Server struct {
 	Clock    func() int64 // monotonic nanoseconds
 	Random   func() uint64
 
+	// AppendFile is the append only file, switched on or not, see appendfile.go; nil: none.
+	AppendFile AppendFile
+
 	// Journal takes the effects of what is run; nil: nobody wants them.
 	Journal Journal
 
@@ -126,6 +129,7 @@ type Server struct {
 	exec      *Command
 	effects   effects
 	saving    saving
+	appending appending
 	current   *Client // whose command is running, or was the last: not the client inside of a script
 	topics    topics
 	gathering gathering
@@ -184,6 +188,7 @@ func (s *Server) Configured() {
 		ZSetEntries: c.ZSetMaxListpackEntries, ZSetValue: c.ZSetMaxListpackValue,
 		ListSize: c.ListMaxListpackSize, StreamNodeBytes: c.StreamNodeMaxBytes, StreamNodeEntries: c.StreamNodeMaxEntries,
 	}
+	s.appendOnly()
 	s.listenToKeys(c.NotifyEvents)
 	a := &s.KS.Access
 	a.LFU, a.LogFactor, a.DecayTime = c.MaxMemoryPolicy.LFU(), c.LFULogFactor, c.LFUDecayTime

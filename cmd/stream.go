@@ -245,6 +245,8 @@ func (a *addOptions) read(c *Ctx, add bool) error {
 		return ErrLimitAlone
 	case !add && !a.trims:
 		return ErrTrimNone
+	case c.Client.Has(ClientObeyed):
+		a.trim.Limit = 0 // the threshold is what was reached under it
 	case limited && !a.trim.Approximate:
 		return ErrLimitExact
 	case !limited && a.trim.Approximate:

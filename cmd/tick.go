@@ -10,6 +10,7 @@ func (s *Server) Tick() {
 	s.commandNs %= 1000
 	s.KS.Tidy()
 	s.tickSave()
+	s.tickAppend()
 	if s.Cfg.MaxMemory > 0 && !s.Busy() {
 		s.makeRoom() // what CONFIG SET maxmemory asks for, though nobody writes
 	}

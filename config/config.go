@@ -155,6 +155,8 @@ type Config struct {
 	AOFLoadTruncated       bool
 	AOFUseRDBPreamble      bool
 	AOFTimestamps          bool
+	AOFKeepHistory         bool // aof-disable-auto-gc
+	AOFIncrementalFsync    bool
 
 	// Replication.
 

@@ -141,6 +141,8 @@ func (t *table) persistence(c *Config) {
 	t.bytes("auto-aof-rewrite-min-size", &c.AutoAOFRewriteMinBytes, 64<<20, 0, 0)
 	t.bool("aof-load-truncated", &c.AOFLoadTruncated, true, 0)
 	t.bool("aof-use-rdb-preamble", &c.AOFUseRDBPreamble, true, 0)
+	t.bool("aof-disable-auto-gc", &c.AOFKeepHistory, false, 0)
+	t.bool("aof-rewrite-incremental-fsync", &c.AOFIncrementalFsync, true, 0)
 	t.bool("aof-timestamp-enabled", &c.AOFTimestamps, false, 0)
 }
 
@@ -205,11 +207,11 @@ func (t *table) idleOnes() {
 			t.bool(n, nil, false, f)
 		}
 	}
-	yes(0, "activerehashing", "aof-rewrite-incremental-fsync", "dynamic-hz",
+	yes(0, "activerehashing", "dynamic-hz",
 		"crash-log-enabled", "crash-memcheck-enabled", "jemalloc-bg-thread", "tls-session-caching",
 		"cluster-allow-pubsubshard-when-down", "cluster-allow-replica-migration", "cluster-require-full-coverage")
 	yes(immutable, "disable-thp", "set-proc-title")
-	no(0, "activedefrag", "aof-disable-auto-gc", "rdb-del-sync-files", "replica-ignore-disk-write-errors",
+	no(0, "activedefrag", "rdb-del-sync-files", "replica-ignore-disk-write-errors",
 		"replica-lazy-flush|slave-lazy-flush", "lazyfree-lazy-eviction", "lazyfree-lazy-expire",
 		"lazyfree-lazy-server-del", "lazyfree-lazy-user-del", "lazyfree-lazy-user-flush",
 		"cluster-allow-reads-when-down", "cluster-replica-no-failover|cluster-slave-no-failover")

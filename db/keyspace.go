@@ -285,5 +285,11 @@ func (v *View) Each(yield func(Item) bool) {
 	v.view.Each(func(r table.Ref) bool { return yield(Item{ref: r}) })
 }
 
+// Drain is Each for the last time: what has been walked over, and nobody else needs, is
+// garbage at once.
+func (v *View) Drain(yield func(Item) bool) {
+	v.view.Drain(func(r table.Ref) bool { return yield(Item{ref: r}) })
+}
+
 // Release gives a view back, on the goroutine that owns the keyspace.
 func (v *View) Release() { v.table.Release(v.view) }

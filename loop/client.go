@@ -31,6 +31,11 @@ type client struct {
 	soon      bool   // but only after its replies are out
 	gone      bool   // is closed
 
+	waitAt  int64 // the journal must have come this far, see ack.go; 0: replies do not wait
+	waitLen int   // for this much of Out
+	listed  bool  // is among those who wait
+	full    bool  // too much waits: nothing more is run
+
 	waiting  atomic.Int64 // bytes of input not yet cut into requests
 	memory   atomic.Int64 // bytes held for it
 	inFlight atomic.Int64 // bytes of replies on their way to the reactor
@@ -94,7 +99,7 @@ func (c *client) Leaving() bool { return c.closing || c.gone || c.shut.Load() }
 func (c *client) blocked() bool { return c.Flags&(cmd.ClientBlocked|cmd.ClientInScript) != 0 }
 
 // waits tells whether further requests of the client must wait.
-func (c *client) waits() bool { return len(c.held) > 0 || c.blocked() }
+func (c *client) waits() bool { return len(c.held) > 0 || c.full || c.blocked() }
 
 // stopped tells whether further requests of the client must wait or will never run.
 func (c *client) stopped() bool { return c.closing || c.gone || c.waits() }

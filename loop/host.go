@@ -98,7 +98,7 @@ func (s *Server) resume(c *client) {
 		if c.closing || c.gone {
 			break
 		}
-		if ran < len(h.reqs) || c.blocked() {
+		if ran < len(h.reqs) || c.full || c.blocked() {
 			h.reqs = h.reqs[ran:]
 			c.hold(h)
 			for _, later := range waiting[i+1:] {

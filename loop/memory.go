@@ -225,7 +225,13 @@ func (s *Server) Background(work, done func()) {
 		m.want.procs = 2
 		m.order()
 	}
+	fixed := m.fixed
 	go func() {
+		// A system call keeps a processor until the runtime notices, which takes up to some
+		// 20 ms: with a single one that would be the reactor's.
+		for !fixed && runtime.GOMAXPROCS(0) < 2 {
+			runtime.Gosched()
+		}
 		work()
 		s.Post(func() {
 			m.background--
@@ -233,6 +239,9 @@ func (s *Server) Background(work, done func()) {
 		})
 	}()
 }
+
+// Aside is Background for work after which nothing is to be done, from any goroutine.
+func (s *Server) Aside(work func()) { s.Post(func() { s.Background(work, func() {}) }) }
 
 // Collect implements cmd.Host.
 func (s *Server) Collect() { s.Background(debug.FreeOSMemory, func() {}) }

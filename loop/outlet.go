@@ -203,7 +203,7 @@ func (o *outlet) forget(c *client, eof bool) {
 		delete(o.watched, c.ID)
 		o.mu.Unlock()
 	}
-	if eof && (c.rest.size > 0 || o.s.queue != nil) {
+	if eof && (c.rest.size > 0 || c.waitAt != 0 || o.s.queue != nil) {
 		o.adopt(c)
 	}
 	c.rest = unsent{}
@@ -226,7 +226,7 @@ func (o *outlet) adopt(c *client) {
 		_ = unix.Close(fd)
 		return
 	}
-	c.orphan = &orphan{fd: fd, rest: c.rest, last: time.Now(), open: o.s.queue != nil}
+	c.orphan = &orphan{fd: fd, rest: c.rest, last: time.Now(), open: o.s.queue != nil || c.waitAt != 0}
 	o.orphans[fd] = c.orphan
 }
 

@@ -236,7 +236,7 @@ func (s *Server) runAll(c *client, reqs []cmd.Request) int {
 		if c.closing || c.gone {
 			return len(reqs)
 		}
-		if from += ran; ran < n || c.blocked() {
+		if from += ran; ran < n || c.full || c.blocked() {
 			return from
 		}
 	}

@@ -70,6 +70,9 @@ type Server struct {
 	beganAt  int64  // the monotonic clock at the last begin, nanoseconds
 	busyNs   int64  // time spent working that Stats does not have yet
 	scratch  []byte // the replies of the client being served
+	awaits   awaiting
+	moved    atomic.Bool // the journal has got further, and release is posted
+	release  func()      // releaseAll
 	resuming bool
 
 	maxBulk    atomic.Int64 // proto-max-bulk-len, for the reactors
@@ -83,7 +86,8 @@ type Server struct {
 	posted   []func()
 	spare    []func()
 	knocked  bool
-	queue    *queue // with reactors of their own
+	task     gnet.Runnable // answer
+	queue    *queue        // with reactors of their own
 	listens  listeners
 	outlet   *outlet
 	peers    peers
@@ -108,6 +112,7 @@ func New(c *cmd.Server, cfg *config.Config, o Options) *Server {
 	s := &Server{Cmd: c, cfg: cfg, log: o.Log, began: time.Now(), clients: make(map[int64]*client),
 		stopped: make(chan struct{}), threads: threads(cfg)}
 	s.configured()
+	s.release, s.task = s.releaseAll, gnet.RunnableFunc(s.answer)
 	s.process.init(o)
 	c.Host = s
 	c.Clock = s.mono
@@ -155,6 +160,9 @@ func (s *Server) worked() { s.busyNs += s.Cmd.Mono() - s.beganAt }
 // mono is the monotonic clock, nanoseconds since the start. It costs a fraction of
 // reading both clocks.
 func (s *Server) mono() int64 { return int64(time.Since(s.began)) }
+
+// Mono is the monotonic clock, nanoseconds; for any goroutine.
+func (s *Server) Mono() int64 { return s.mono() }
 
 // Start opens the listeners and begins to serve; it returns once connections are
 // accepted.
@@ -232,7 +240,7 @@ func (s *Server) Post(f func()) {
 	s.posts.Unlock()
 	if first {
 		// An error means that the engine has stopped, and then nothing matters.
-		_ = s.door.Execute(context.Background(), gnet.RunnableFunc(s.answer))
+		_ = s.door.Execute(context.Background(), s.task)
 	}
 }
 
@@ -308,13 +316,17 @@ func (s *Server) disconnected(c *client) {
 		if !c.closing || c.soon {
 			s.writeAll(c)
 		}
-		s.queue.add(sending{c: c, last: true})
+		if c.waitAt == 0 {
+			s.queue.add(sending{c: c, last: true})
+		}
+	} else if c.orphan == nil {
+		c.waitAt = 0 // nobody listens
 	}
 	c.gone = true
 	delete(s.clients, c.ID)
 	s.Cmd.Disconnect(c.Client)
 	c.held, c.heldBytes = nil, 0
-	if c.Flags&cmd.ClientInScript == 0 {
+	if c.waitAt == 0 && c.Flags&cmd.ClientInScript == 0 {
 		c.Out.B = nil
 	}
 }
@@ -333,6 +345,7 @@ func (s *Server) OnTraffic(gc gnet.Conn) gnet.Action {
 		return gnet.None
 	}
 	s.begin()
+	s.yield()
 	s.receive(c, b)
 	if !c.gone {
 		_, _ = gc.Discard(0)
@@ -406,8 +419,9 @@ func (s *Server) limits(c *client) (resp.Limits, int) {
 func (s *Server) consume(c *client, b []byte) {
 	in := &c.input
 	if c.Out.B == nil {
-		c.Out.B = s.scratch[:0]
-		s.scratch = nil
+		if c.Out.B, s.scratch = s.scratch[:0], nil; c.Out.B == nil {
+			c.Out.B = s.awaits.buffer()
+		}
 	}
 	for len(b) > 0 && !c.stopped() {
 		lim, most := s.limits(c)
@@ -466,6 +480,7 @@ func (s *Server) run(c *client, reqs []cmd.Request) int {
 			return i + 1
 		}
 		if len(c.Out.B) > flushAt {
+			s.Cmd.TellJournal()
 			s.writeAll(c)
 			s.Cmd.Restart()
 		}
@@ -475,6 +490,9 @@ func (s *Server) run(c *client, reqs []cmd.Request) int {
 		}
 		if c.closing || c.gone {
 			return len(reqs)
+		}
+		if c.full {
+			return i + 1
 		}
 	}
 	return len(reqs)
@@ -521,12 +539,13 @@ func (s *Server) sendPending() {
 		if c.gone {
 			continue
 		}
-		if c.closing {
+		if c.closing && (c.waitAt == 0 || !c.soon) {
 			s.hangUp(c)
 		}
 	}
 	clear(s.pending)
 	s.pending = s.pending[:0]
+	s.Cmd.TellJournal()
 	s.Cmd.Scatter(s.queue != nil)
 	s.schedule()
 	if s.queue != nil {
@@ -544,14 +563,25 @@ func (s *Server) lendBack(c *client) {
 		return
 	}
 	if cap(c.Out.B) > cap(s.scratch) && cap(c.Out.B) <= keepReplies {
-		s.scratch = c.Out.B
+		s.scratch, c.Out.B = c.Out.B, s.scratch
 	}
+	s.awaits.giveBack(c.Out.B)
 	c.Out.B = nil
 }
 
-// write gives the client's replies to its socket, and closes a client that does not
-// read them.
+// write sends the client's replies as soon as they may leave.
 func (s *Server) write(c *client) {
+	if c.AckAt != 0 && (c.full || !s.safe(c)) {
+		s.await(c)
+		return
+	}
+	c.waitAt = 0
+	s.send(c)
+}
+
+// send gives the client's replies to its socket, and closes a client that does not read
+// them.
+func (s *Server) send(c *client) {
 	s.wrote(c, len(c.Out.B))
 	if s.queue != nil {
 		s.queue.send(c)
@@ -627,6 +657,9 @@ func (s *Server) relieve() {
 // checkOutput closes a client whose unread replies are beyond its limits.
 func (s *Server) checkOutput(c *client) {
 	n := int64(c.OutputBuffered())
+	if c.waitAt != 0 {
+		n += int64(len(c.Out.B))
+	}
 	if n == 0 {
 		c.SoftLimitSince = 0
 		return

@@ -28,6 +28,7 @@ const (
 	EventAOFWriteChild  = "aof-write-active-child"  // one made while a snapshot was written
 	EventAOFWriteAlone  = "aof-write-alone"         // one made while the disk was idle
 	EventAOFFsync       = "aof-fsync-always"        // an fsync that replies waited for
+	EventAOFHeld        = "aof-writes-held"         // writes held back because the disk did not keep up
 	EventAOFRename      = "aof-rename"              // a finished rewrite taking its name
 	EventRDBUnlink      = "rdb-unlink-temp-file"    // removing a snapshot that was given up
 	EventCronBlocked    = "while-blocked-cron"      // upkeep during a long script or load

@@ -93,8 +93,8 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-// FuzzLZF: decompression stays within its bounds.
-func FuzzLZF(f *testing.F) {
+// FuzzDecompress: decompression stays within its bounds.
+func FuzzDecompress(f *testing.F) {
 	f.Add([]byte("\x01ab\xc0\x01\x01cd"), 12)
 	f.Add([]byte("\x00a\xe0\xff\x00"), 265)
 	f.Fuzz(func(t *testing.T, src []byte, n int) {

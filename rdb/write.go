@@ -14,7 +14,8 @@
 // the executor clones a page before its first write (db/cow), so the walk needs no lock, and
 // neither the walk nor the end of it changes anything that the executor sees. Release gives
 // the views back, on the executor. It must not be forgotten: a view that lives makes every
-// write to an old page a copy.
+// write to an old page a copy. With WriteOptions.Drain, a page that was cloned is garbage once
+// it has been written, so that not all that changes during a snapshot is there twice.
 //
 // # The lowest version
 //
@@ -104,6 +105,7 @@ type WriteOptions struct {
 	Checksum   bool
 	History    History
 	Aux        []Aux     // in their order; see AuxFields
+	Drain      bool      // the snapshot will not be read again, and is given up while it is written
 	Progress   *Progress // if not nil, is told how far it is, and may stop it
 	KeyDelayUs int       // microseconds to wait after each key, or if negative, one for so many keys; for tests
 	// FlushBytes makes the system begin to write the file to the disk whenever it has
@@ -208,8 +210,11 @@ const everyKeys = 1024
 
 // view writes all entries of a database.
 func (k *keys) view(v *db.View) {
-	e := k.encoder
-	v.Each(func(it db.Item) bool {
+	e, walk := k.encoder, v.Each
+	if k.o.Drain {
+		walk = v.Drain
+	}
+	walk(func(it db.Item) bool {
 		if at := it.ExpireAt(); at != 0 {
 			e.buf = append(e.buf, opExpireTimeMs)
 			e.fixed64(uint64(at))

@@ -546,3 +546,53 @@ func TestOwnUnderView(t *testing.T) {
 		t.Errorf("the table holds %q", got)
 	}
 }
+
+// TestDrain holds that a view that is forgotten while it is walked over shows what it would
+// have shown.
+func TestDrain(t *testing.T) {
+	for _, n := range []int{0, 1, 100, 100_000} {
+		tab := New(maphash.MakeSeed(), cow.NewClock(), nil)
+		put := func(key, val string) {
+			if r := tab.Find(tab.Hash([]byte(key)), []byte(key)); r.OK() {
+				tab.Update(r, []byte(key), Entry{Bytes: []byte(val)})
+				return
+			}
+			tab.Put(tab.Hash([]byte(key)), []byte(key), Entry{Bytes: []byte(val)})
+		}
+		for i := range n {
+			put(fmt.Sprint("key", i), "v")
+		}
+		want, got := map[string]bool{}, map[string]bool{}
+		v := tab.View()
+		v.Each(func(r Ref) bool {
+			want[string(r.Key())] = true
+			return true
+		})
+		i := 0
+		v.Drain(func(r Ref) bool {
+			put(fmt.Sprint("key", i), "another")
+			i++
+			got[string(r.Key())] = string(r.Bytes()) == "v"
+			return true
+		})
+		tab.Release(v)
+		if len(want) != n || len(got) != n {
+			t.Fatalf("%d keys, %d and %d seen", n, len(want), len(got))
+		}
+		for k := range want {
+			if !got[k] {
+				t.Fatalf("%s was not seen as it was", k)
+			}
+		}
+		v = tab.View()
+		seen := 0
+		v.Drain(func(Ref) bool {
+			seen++
+			return seen < 3
+		})
+		tab.Release(v)
+		if seen > 3 {
+			t.Errorf("went on after the end: %d", seen)
+		}
+	}
+}

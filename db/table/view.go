@@ -36,6 +36,24 @@ func (v *View) Inner() int { return v.inner }
 // Each calls yield for every entry in hash order until it returns false.
 func (v *View) Each(yield func(Ref) bool) { each(v.top, yield) }
 
+// Drain is Each for the last time: what has been walked over is forgotten, so that pages
+// which the table has cloned meanwhile are garbage at once, and not only when the view ends.
+// A table of many keys has 256 directories, so at most so many parts of what is walked over
+// stay for longer.
+func (v *View) Drain(yield func(Ref) bool) {
+	more := true
+	for i := range v.top {
+		if more {
+			each(v.top[i:i+1], func(r Ref) bool {
+				more = yield(r)
+				return more
+			})
+		}
+		v.top[i] = nil
+	}
+	v.top = nil
+}
+
 // Each is View.Each for the table itself, or for a table that is a value and that a view
 // sees. Nothing may change meanwhile.
 func (t *Table) Each(yield func(Ref) bool) { each(t.top, yield) }

@@ -19,7 +19,7 @@ type Command struct {
 
 // families is the list that a new family joins.
 func families() []Family {
-	return []Family{text(), bitmaps(), hyperloglogs(), places(), lists(), blocking(), keys(), deadlines(), databasesAndServer(), zsets(), streams(), sorts(), sets(), hashes()}
+	return []Family{text(), bitmaps(), hyperloglogs(), places(), lists(), blocking(), keys(), deadlines(), databasesAndServer(), zsets(), streams(), sorts(), sets(), hashes(), transactions()}
 }
 
 func key(g *Gen) []string { return []string{g.Any()} }

@@ -17,6 +17,7 @@ type Gen struct {
 	r        *rand.Rand
 	families []Family
 	weights  int
+	multi    bool // the first client has said MULTI, and not EXEC yet
 }
 
 // NewGen returns the generator of that seed over all families.
@@ -49,6 +50,10 @@ func (g *Gen) Batch() int {
 
 // step picks a command by weight and spoils a few.
 func (g *Gen) step() Step {
+	if g.multi && g.OneIn(8) {
+		g.multi = false
+		return step(Exact, g.Of("EXEC", "EXEC", "EXEC", "exec", "DISCARD"))
+	}
 	at := g.r.IntN(g.weights)
 	for _, f := range g.families {
 		for _, c := range f.Commands {
@@ -60,7 +65,14 @@ func (g *Gen) step() Step {
 				if s.Same == nil {
 					s.Same = Exact
 				}
-				if c.Whole {
+				switch {
+				case s.Waiter > 0:
+				case g.multi && s.apart():
+					return step(Exact, "GET", g.Key())
+				case c.Name == "MULTI":
+					g.multi = true
+				}
+				if c.Whole || g.multi && !g.OneIn(4) {
 					return s
 				}
 				return g.spoil(s)

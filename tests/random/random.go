@@ -221,8 +221,10 @@ func Shrink(a, b Dialer, d *Difference) *Difference {
 
 // pair is one connection to each server, and those of the waiters once there are any.
 type pair struct {
-	a, b    script.Conn
+	a, b    script.Conn // of the first client
+	control [2]script.Conn
 	buf     []byte
+	queued  queue
 	waiters *waiters
 	dial    [2]Dialer
 }
@@ -237,6 +239,12 @@ func connect(a, b Dialer) (*pair, error) {
 		return nil, errors.Join(err, ca.Close())
 	}
 	p := &pair{a: ca, b: cb, dial: [2]Dialer{a, b}}
+	for i, dial := range p.dial {
+		if p.control[i], err = dial(); err != nil {
+			p.close()
+			return nil, err
+		}
+	}
 	if _, _, _, err := p.play([]Step{step(Exact, "FLUSHALL")}); err != nil {
 		p.close()
 		return nil, err
@@ -247,6 +255,11 @@ func connect(a, b Dialer) (*pair, error) {
 func (p *pair) close() {
 	_ = p.a.Close() // a server that went away has been reported by play
 	_ = p.b.Close()
+	for _, c := range p.control {
+		if c != nil {
+			_ = c.Close()
+		}
+	}
 	p.waiters.close()
 }
 
@@ -255,19 +268,24 @@ func (p *pair) play(steps []Step) (at int, va, vb script.Value, err error) {
 	if len(steps) == 1 && steps[0].Waiter > 0 {
 		return p.wait(steps[0])
 	}
-	for i, c := range []script.Conn{p.a, p.b} {
+	return p.exchange(p.a, p.b, steps, &p.queued)
+}
+
+// exchange is play for a client of one connection to each server, and what it has queued.
+func (p *pair) exchange(a, b script.Conn, steps []Step, q *queue) (at int, va, vb script.Value, err error) {
+	for i, c := range []script.Conn{a, b} {
 		if err := p.send(i, c, steps); err != nil {
 			return 0, va, vb, err
 		}
 	}
 	for i, s := range steps {
-		if va, err = receive(p.a); err == nil {
-			vb, err = receive(p.b)
+		if va, err = receive(a); err == nil {
+			vb, err = receive(b)
 		}
 		if err != nil {
 			return i, va, vb, fmt.Errorf("random: reply to %s: %w", s, err)
 		}
-		if !s.Same(va, vb) {
+		if !q.same(s, va, vb) {
 			return i, va, vb, nil
 		}
 	}
@@ -325,21 +343,19 @@ func contents(typ, key string) (Step, bool) {
 }
 
 // compareData compares names, types, encodings, deadlines and values in every database of a
-// plan. It leaves database 0 selected.
+// plan.
 func (p *pair) compareData() (*Difference, error) {
 	for i := range databases {
 		if d, err := p.compareDatabase(strconv.Itoa(i)); d != nil || err != nil {
 			return d, err
 		}
 	}
-	// Which one the plan had selected is unknown here; that both agree is enough.
-	_, _, _, err := p.play([]Step{step(Exact, "SELECT", "0")})
-	return nil, err
+	return nil, nil
 }
 
 func (p *pair) compareDatabase(n string) (*Difference, error) {
 	part := func(steps ...Step) (*Difference, script.Value, error) {
-		at, va, vb, err := p.play(steps)
+		at, va, vb, err := p.exchange(p.control[0], p.control[1], steps, new(queue))
 		if err != nil || at < 0 {
 			return nil, va, err
 		}

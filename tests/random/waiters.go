@@ -37,6 +37,8 @@ type waiters struct {
 	conns [2][waiting]script.Conn
 	ids   [2][waiting]string
 	said  [waiting]*Step // what each of them waits for; nil: nothing
+	// queued is what each of them has queued since MULTI.
+	queued [waiting]queue
 }
 
 func (w *waiters) close() {
@@ -96,7 +98,7 @@ func (p *pair) wait(s Step) (at int, va, vb script.Value, err error) {
 	switch va, vb = got[0], got[1]; {
 	case va.Kind == script.Nothing && vb.Kind == script.Nothing:
 		w.said[k] = &s
-	case va.Kind == script.Nothing || vb.Kind == script.Nothing || !s.Same(va, vb):
+	case va.Kind == script.Nothing || vb.Kind == script.Nothing || !w.queued[k].same(s, va, vb):
 		return 0, va, vb, nil
 	}
 	return -1, va, vb, nil
@@ -119,7 +121,7 @@ func (p *pair) arrives(server, k int) (script.Value, error) {
 
 // blocked asks a server which of the waiters wait.
 func (p *pair) blocked(server int) (out [waiting]bool, err error) {
-	conn := [2]script.Conn{p.a, p.b}[server]
+	conn := p.control[server]
 	ids := p.waiters.ids[server][:]
 	list, err := script.Do(conn, append([]string{"CLIENT", "LIST", "ID"}, ids...)...)
 	if err != nil {
@@ -130,7 +132,9 @@ func (p *pair) blocked(server int) (out [waiting]bool, err error) {
 		return out, fmt.Errorf("random: CLIENT LIST: %s", list.Text)
 	}
 	for i, line := range lines {
-		out[i] = strings.Contains(line, " flags=b ")
+		_, flags, _ := strings.Cut(line, " flags=")
+		flags, _, _ = strings.Cut(flags, " ")
+		out[i] = strings.Contains(flags, "b")
 	}
 	return out, nil
 }
@@ -183,7 +187,8 @@ func (p *pair) prepare(s Step) (*Difference, error) {
 		return nil, nil
 	}
 	for k := range waiting {
-		if at, va, vb, err := p.play([]Step{step(Exact, "CLIENT", "UNBLOCK", waiterMark+strconv.Itoa(k+1))}); err != nil || at >= 0 {
+		unblock := step(Exact, "CLIENT", "UNBLOCK", waiterMark+strconv.Itoa(k+1))
+		if at, va, vb, err := p.exchange(p.control[0], p.control[1], []Step{unblock}, new(queue)); err != nil || at >= 0 {
 			return &Difference{Where: "UNBLOCK before " + s.String(), A: va, B: vb}, err
 		}
 	}
@@ -249,7 +254,7 @@ func blocking() Family {
 		{Name: "DEL", Weight: 1, Args: (*Gen).ranks, Whole: true},
 		waits("BLPOP", 4, pop((*Gen).several)), waits("BRPOP", 4, pop((*Gen).several)), waits("BLMPOP", 4, most((*Gen).several, end)),
 		waits("BLMOVE", 6, func(g *Gen) []string { return []string{g.Chained(), g.next(), end(g), end(g), "0"} }),
-		waits("BRPOPLPUSH", 3, func(g *Gen) []string { return []string{g.Chained(), g.next(), "0"} }),
+		{Name: "BRPOPLPUSH", Weight: 3, Args: func(g *Gen) []string { return []string{g.Chained(), g.next(), "0"} }, Same: Absent, Waits: true, Whole: true},
 		waits("BLPOP", 2, func(g *Gen) []string { return []string{g.Chained(), g.Of("0", "x", "-1")} }),
 		waits("SELECT", 2, func(g *Gen) []string { return []string{database(g)} }),
 		{Name: "RPUSH", Weight: 12, Args: func(g *Gen) []string { return []string{g.Chained(), g.Value()} }},

@@ -1,0 +1,395 @@
+package aof
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"redust/internal/disk"
+	"redust/rdb"
+)
+
+// Kind says what a rewrite builds on.
+type Kind uint8
+
+// The kinds of rewrites.
+const (
+	// Next builds on what is there: until it is done the old base and all increments count.
+	Next Kind = iota
+	// Fresh must not: there is no file yet that counts (appendonly has been switched on), or
+	// what there is is lost.
+	Fresh
+	// Alone makes a base and no increment: nothing is appended (appendonly is off).
+	Alone
+)
+
+// Rewrite replaces the files by a base that is the data set as it is, and a new increment:
+//
+//	aside      Prepare   creates the new increment, and names it in the manifest
+//	executor   Turn      with the snapshot: from this byte on the stream goes there
+//	aside      Write     writes the base, syncs it, names it in the manifest,
+//	                     deletes what no longer counts
+//
+// Whatever fails or whenever the process dies, what the manifest names is complete: until
+// the end the old base and all increments, then the new base and the new increment. So a
+// rewrite that fails costs nothing but its work. The executor and the writer meanwhile do
+// no more than use another file.
+//
+// The increment of a Fresh rewrite has a temporary name and no place in the manifest until
+// the base has one.
+type Rewrite struct {
+	w        *Writer
+	kind     Kind
+	place    Place
+	name     string // of the increment for now
+	f        disk.File
+	incr     File
+	turned   chan error
+	progress *rdb.Progress
+}
+
+// errLost is why a rewrite that builds on the old files cannot go on.
+var errLost = errors.New("aof: the file is lost, since it could not be synced")
+
+// errClosed is why a rewrite ends that nobody needs any more.
+var errClosed = errors.New("aof: the append only file was closed meanwhile")
+
+// NewRewrite begins a rewrite; there must be no other. Where nothing is open, the files
+// are those at p.
+func (w *Writer) NewRewrite(kind Kind, p Place) *Rewrite {
+	return &Rewrite{w: w, kind: kind, place: p, turned: make(chan error, 1), progress: rdb.NewProgress()}
+}
+
+// Progress counts the keys that have been written, and may be told to give up.
+func (r *Rewrite) Progress() *rdb.Progress { return r.progress }
+
+// Prepare makes the file that the stream will go on in. It waits for the disk.
+func (r *Rewrite) Prepare() error {
+	w := r.w
+	w.files.Lock()
+	defer w.files.Unlock()
+	if !w.opened.Load() {
+		if err := w.find(r.place); err != nil {
+			return err
+		}
+	}
+	p := w.place
+	if err := p.FS.Mkdir(p.Path("")); err != nil {
+		return fmt.Errorf("aof: make directory %s: %w", p.Path(""), err)
+	}
+	if r.kind == Alone {
+		return nil
+	}
+	r.incr = w.manifest.NextIncr(p.Name)
+	r.name = r.incr.Name
+	if r.kind == Fresh {
+		w.turns++
+		r.name = fmt.Sprintf("temp-%s.%d.incr", p.Name, w.turns)
+	}
+	f, err := p.FS.Create(p.Path(r.name))
+	if err != nil {
+		return fmt.Errorf("aof: create %s: %w", r.name, err)
+	}
+	r.f = f
+	w.o.Log(Notice, "Creating AOF incr file "+r.name+" on background rewrite")
+	if r.kind == Fresh {
+		return nil
+	}
+	m := w.manifest.Clone()
+	m.Incr = append(m.Incr, r.incr)
+	if err := w.publish(m); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return nil
+}
+
+// find reads the manifest at p. files is held.
+func (w *Writer) find(p Place) error {
+	m, err := ReadManifest(p)
+	if err != nil {
+		return err
+	}
+	if m == nil {
+		m = new(Manifest)
+	}
+	w.place, w.manifest = p, m
+	return nil
+}
+
+// Turn makes the stream go on in the new increment, from the end of what was appended so
+// far; on the executor, at the moment of the snapshot, after Prepare.
+func (r *Rewrite) Turn() {
+	if r.kind == Alone {
+		r.turned <- nil
+		return
+	}
+	w := r.w
+	w.opened.Store(true)
+	at := w.told.Load()
+	w.order(func() { r.turned <- w.turn(r, at) })
+}
+
+// Drop is called instead of Turn by who does not want the rewrite any more. It waits for the
+// disk.
+func (r *Rewrite) Drop() error {
+	if r.f == nil {
+		return nil
+	}
+	err := r.f.Close()
+	if r.kind == Fresh {
+		err = errors.Join(err, r.w.remove(r.name))
+	}
+	return err
+}
+
+// turn is Turn, on the writer.
+func (w *Writer) turn(r *Rewrite, at int64) error {
+	if w.lost && r.kind == Next {
+		return errors.Join(errLost, r.f.Close())
+	}
+	switch {
+	case w.cur == nil:
+	case w.lost || w.unpublished:
+		// What is in it does not count any more, so that errors do not either.
+		for _, f := range append(w.retired, w.cur) {
+			_ = f.Close()
+		}
+		w.retired = nil
+		if w.unpublished {
+			_ = w.curFS.Remove(w.curPath)
+		}
+	default:
+		w.retired = append(w.retired, w.cur)
+		w.unsynced.Store(true)
+	}
+	if r.kind == Fresh {
+		w.free = w.free || w.cur == nil
+		w.unpublished, w.lost = true, false
+		w.written.Store(at)
+		w.synced = at
+	}
+	w.cur, w.curFS, w.curPath, w.curSize = r.f, w.place.FS, w.place.Path(r.name), 0
+	return nil
+}
+
+// Write makes the snapshot the base, as an RDB file or as commands, and publishes it with the
+// increment of Turn. It returns when that is done or has failed.
+func (r *Rewrite) Write(s *rdb.Snapshot, asRDB bool, o rdb.WriteOptions) error {
+	defer r.progress.Finish()
+	if err := <-r.turned; err != nil {
+		return err
+	}
+	w := r.w
+	temp := fmt.Sprintf("temp-rewriteaof-bg-%d.aof", os.Getpid())
+	o.Progress = r.progress
+	size, err := w.writeBase(w.place, temp, s, asRDB, o)
+	if err != nil {
+		return fmt.Errorf("aof: write the base: %w", err)
+	}
+	if err := r.good(); err != nil {
+		return errors.Join(err, w.remove(temp))
+	}
+	if err := r.publish(temp, asRDB); err != nil {
+		return err
+	}
+	r.tell(size)
+	w.deleteHistory()
+	return nil
+}
+
+// writeBase writes the snapshot to a file of the directory at p, and syncs it.
+func (w *Writer) writeBase(p Place, name string, s *rdb.Snapshot, asRDB bool, o rdb.WriteOptions) (size int64, err error) {
+	if asRDB {
+		return rdb.WriteTemp(p.FS, p.Path(name), s, o)
+	}
+	unix := int64(0)
+	w.mu.Lock()
+	if w.set.Timestamps {
+		unix = w.nowMs / 1000
+	}
+	w.mu.Unlock()
+	return writeCommands(p.FS, p.Path(name), s, &o, unix)
+}
+
+// tell tells the writer that its file counts now, and has a base of so many bytes.
+func (r *Rewrite) tell(size int64) {
+	w := r.w
+	done := make(chan struct{})
+	w.order(func() {
+		defer close(done)
+		if r.kind != Alone && w.cur != r.f {
+			return // closed in this very moment
+		}
+		w.size.Store(size + w.curSize)
+		w.baseSize.Store(size + w.curSize)
+		if r.kind != Fresh {
+			return
+		}
+		w.unpublished, w.free = false, false
+		w.curPath = w.place.Path(r.incr.Name)
+		if !w.lost && !w.failing.Load() {
+			w.is(Status{})
+		}
+	})
+	<-done
+}
+
+// good tells whether the increment has taken all that came since the turn.
+func (r *Rewrite) good() error {
+	if r.kind == Alone {
+		return nil
+	}
+	answer := make(chan error, 1)
+	r.w.order(func() {
+		switch {
+		case r.w.cur != r.f:
+			answer <- errClosed
+		case r.w.lost:
+			answer <- errLost
+		default:
+			answer <- nil
+		}
+	})
+	return <-answer
+}
+
+// publish names the base and the increment in the manifest, and all else as history.
+func (r *Rewrite) publish(temp string, isRDB bool) error {
+	w := r.w
+	w.files.Lock()
+	defer w.files.Unlock()
+	p := w.place
+	m := w.manifest.Clone()
+	base := m.NextBase(p.Name, isRDB)
+	from := w.o.Mono()
+	err := p.FS.Rename(p.Path(temp), p.Path(base.Name))
+	w.slow(from, slowRename)
+	if err != nil {
+		return errors.Join(fmt.Errorf("aof: rename %s to %s: %w", temp, base.Name, err), w.remove(temp))
+	}
+	w.o.Log(Notice, "Successfully renamed the temporary AOF base file "+temp+" into "+base.Name)
+	var incr []File
+	if r.kind != Alone {
+		incr = []File{r.incr}
+	}
+	if r.kind == Fresh {
+		if err := p.FS.Rename(p.Path(r.name), p.Path(r.incr.Name)); err != nil {
+			return errors.Join(fmt.Errorf("aof: rename %s to %s: %w", r.name, r.incr.Name, err), w.remove(base.Name))
+		}
+		w.o.Log(Notice, "Successfully renamed the temporary AOF incr file "+r.name+" into "+r.incr.Name)
+	}
+	m.Replace(base, incr)
+	return w.publish(m)
+}
+
+// publish replaces the manifest, on the disk and here. files is held.
+func (w *Writer) publish(m *Manifest) error {
+	// Whoever finds the manifest must find the files that it names.
+	if err := w.place.FS.SyncDir(w.place.Path("")); err != nil {
+		return fmt.Errorf("aof: sync directory %s: %w", w.place.Path(""), err)
+	}
+	if err := w.place.writeManifest(m); err != nil {
+		return err
+	}
+	w.manifest = m
+	return nil
+}
+
+// deleteHistory deletes the files that no longer count. What cannot be deleted stays in the
+// manifest, for the next time.
+func (w *Writer) deleteHistory() {
+	w.mu.Lock()
+	keep := w.set.KeepOld
+	w.mu.Unlock()
+	w.files.Lock()
+	defer w.files.Unlock()
+	if len(w.manifest.History) == 0 || keep {
+		return
+	}
+	m := w.manifest.Clone()
+	m.History = nil
+	for _, f := range w.manifest.History {
+		w.o.Log(Notice, "Removing the history file "+f.Name+" in the background")
+		if err := w.remove(f.Name); err != nil {
+			w.o.Log(Warning, "Can't remove "+f.Name+": "+Reason(err))
+			m.History = append(m.History, f)
+		}
+	}
+	if err := w.publish(m); err != nil {
+		w.o.Log(Warning, err.Error())
+	}
+}
+
+// remove deletes a file of the directory, which may not exist.
+func (w *Writer) remove(name string) error {
+	if err := w.place.FS.Remove(w.place.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Start opens the append only file at p of a server that has loaded it, and goes on in the
+// last increment. If there are no files, s, the data set as it is, becomes the base, written
+// as by Rewrite.Write. Nothing may be open. It waits for the disk.
+func (w *Writer) Start(p Place, s *rdb.Snapshot, asRDB bool, o rdb.WriteOptions) error {
+	w.files.Lock()
+	defer w.files.Unlock()
+	if err := w.find(p); err != nil {
+		return err
+	}
+	if err := p.FS.Mkdir(p.Path("")); err != nil {
+		return fmt.Errorf("aof: make directory %s: %w", p.Path(""), err)
+	}
+	m := w.manifest.Clone()
+	dirty := false
+	if m.Base == nil && len(m.Incr) == 0 {
+		b := m.NextBase(p.Name, asRDB)
+		// Until the manifest names it, it is no more than a temporary file.
+		if _, err := w.writeBase(p, b.Name, s, asRDB, o); err != nil {
+			return fmt.Errorf("aof: create base %s: %w", b.Name, err)
+		}
+		w.o.Log(Notice, "Creating AOF base file "+b.Name+" on server start")
+		m.Base, dirty = &b, true
+	}
+	what := "Opening"
+	if len(m.Incr) == 0 {
+		m.Incr, dirty = []File{m.NextIncr(p.Name)}, true
+		what = "Creating"
+	}
+	last := m.Incr[len(m.Incr)-1]
+	f, err := p.FS.Append(p.Path(last.Name))
+	if err != nil {
+		return fmt.Errorf("aof: open %s: %w", last.Name, err)
+	}
+	w.o.Log(Notice, what+" AOF incr file "+last.Name+" on server start")
+	if dirty {
+		if err := w.publish(m); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	var total, size int64
+	for _, file := range m.Files() {
+		info, err := p.FS.Stat(p.Path(file.Name))
+		if err != nil {
+			return errors.Join(fmt.Errorf("aof: look at %s: %w", file.Name, err), f.Close())
+		}
+		size = info.Size()
+		total += size
+		if file.Type == Base {
+			w.baseSize.Store(size) // what the increments were at the last rewrite, nobody knows
+		}
+	}
+	w.size.Store(total)
+	w.opened.Store(true)
+	done := make(chan struct{})
+	w.order(func() {
+		w.cur, w.curFS, w.curPath, w.curSize = f, p.FS, p.Path(last.Name), size
+		w.written.Store(w.told.Load())
+		w.synced = w.told.Load()
+		close(done)
+	})
+	<-done
+	w.o.Aside(w.deleteHistory)
+	return nil
+}

@@ -1,0 +1,201 @@
+package loop
+
+import (
+	"math"
+	"runtime"
+
+	"redust/cmd"
+)
+
+// A client hears of what it has changed when that is safe, and not before. The executor
+// does not wait for it: replies do, each client's in its own Out.
+//
+//	run --> Out, AckAt       TellJournal        write: journal has reached AckAt?
+//	                              |                 yes: to the socket
+//	                              v                 no:  the list of those who wait
+//	                           journal                      |
+//	                              \--- JournalMoved ---> release: send, in order
+//
+// A client that waits may go on: its further replies stand behind those that wait, so
+// what it reads is delayed with what it has written, and nobody else's is. If it goes on
+// writing, AckAt moves on with it; so that its first replies do not wait for its last
+// request, what waited first leaves by itself:
+//
+//	Out  +----------------------+------------------+
+//	     | waitLen, safe at     | safe at AckAt    |
+//	     | waitAt               |                  |
+//	     +----------------------+------------------+
+//
+// When maxAwaiting bytes wait nothing more is read from it. One that closes its sending side
+// meanwhile still hears everything; one that is to be closed is closed after it.
+//
+// # Who moves the journal
+//
+// A goroutine of its own does, and with one processor (memory.go) it runs when the reactor
+// finds no more events. So a round of requests costs one write and one task that sends all
+// replies. A reactor that never runs out of events yields after yieldAfterNs.
+type awaiting struct {
+	clients []*client
+	sinceNs int64    // when the first of them came, or the journal last moved
+	buffers [][]byte // empty ones
+}
+
+const (
+	// maxAwaiting is how many bytes of replies may wait before the client is not read any
+	// more.
+	maxAwaiting = 1 << 20
+	// yieldAfterNs is how long replies wait for the journal at most because the reactor is
+	// busy.
+	yieldAfterNs = 200_000
+	// keepWaiting is the largest buffer of replies that is kept for the next client that
+	// waits, keepBuffers how many of them.
+	keepWaiting = 16 << 10
+	keepBuffers = 1024
+)
+
+// safe tells whether the client's replies may leave.
+func (s *Server) safe(c *client) bool {
+	if f := s.Cmd.AppendFile; f != nil && c.AckAt > f.Acked() {
+		return false
+	}
+	c.AckAt = 0
+	return true
+}
+
+// await keeps the client's replies until they may leave.
+func (s *Server) await(c *client) {
+	a := &s.awaits
+	if c.waitAt == 0 {
+		c.waitAt, c.waitLen = c.AckAt, len(c.Out.B)
+		if !c.listed {
+			if len(a.clients) == 0 {
+				a.sinceNs = s.beganAt
+			}
+			c.listed = true
+			a.clients = append(a.clients, c)
+		}
+		if s.queue == nil && len(c.Out.B) <= keepWaiting && cap(c.Out.B) > keepWaiting {
+			// The large buffer is for whoever is served next.
+			b := append(a.buffer(), c.Out.B...)
+			s.scratch, c.Out.B = c.Out.B[:0], b
+		}
+	}
+	c.full = len(c.Out.B) > maxAwaiting
+	s.checkOutput(c)
+}
+
+// buffer returns an empty buffer.
+func (a *awaiting) buffer() []byte {
+	n := len(a.buffers)
+	if n == 0 {
+		return nil
+	}
+	b := a.buffers[n-1]
+	a.buffers = a.buffers[:n-1]
+	return b
+}
+
+// giveBack keeps a buffer for the next client that waits.
+func (a *awaiting) giveBack(b []byte) {
+	if b != nil && cap(b) <= keepWaiting && len(a.buffers) < keepBuffers {
+		a.buffers = append(a.buffers, b[:0])
+	}
+}
+
+// JournalMoved is told, on any goroutine, that the journal has got further.
+func (s *Server) JournalMoved() {
+	if !s.moved.Swap(true) {
+		s.Post(s.release)
+	}
+}
+
+// releaseAll sends the replies that may leave.
+func (s *Server) releaseAll() {
+	s.moved.Store(false)
+	a := &s.awaits
+	acked := int64(math.MaxInt64)
+	if f := s.Cmd.AppendFile; f != nil {
+		acked = f.Acked()
+	}
+	all := a.clients
+	a.clients = nil // who is served below may come to wait again
+	n := 0
+	for _, c := range all {
+		if c.waitAt != 0 && c.waitAt <= acked {
+			s.releaseOne(c, acked)
+		}
+		if c.waitAt != 0 {
+			all[n] = c
+			n++
+		} else {
+			c.listed = false
+		}
+	}
+	clear(all[n:])
+	a.clients = append(all[:n], a.clients...)
+	a.sinceNs = s.beganAt
+}
+
+// releaseOne sends what of a client's replies may leave.
+func (s *Server) releaseOne(c *client, acked int64) {
+	if c.Flags&cmd.ClientInScript != 0 {
+		return // the last reply is half written; it is sent when the script is over
+	}
+	if c.AckAt > acked {
+		if c.gone {
+			return
+		}
+		rest := append(s.awaits.buffer(), c.Out.B[c.waitLen:]...)
+		c.Out.B = c.Out.B[:c.waitLen]
+		s.send(c)
+		s.awaits.giveBack(c.Out.B)
+		if c.gone {
+			return
+		}
+		c.Out.B = rest
+		c.waitAt, c.waitLen = c.AckAt, len(rest)
+		c.full = len(rest) > maxAwaiting
+		return
+	}
+	c.waitAt, c.AckAt = 0, 0
+	if c.gone {
+		s.lastWords(c)
+		return
+	}
+	s.send(c)
+	if c.gone {
+		return
+	}
+	if s.queue == nil {
+		s.awaits.giveBack(c.Out.B)
+		c.Out.B = nil
+	}
+	if c.full {
+		c.full = false
+		s.resume(c)
+	}
+	if c.closing {
+		s.hand(c)
+	}
+}
+
+// lastWords sends the replies of a client that has closed its side while they waited.
+func (s *Server) lastWords(c *client) {
+	if s.queue != nil {
+		s.queue.send(c)
+		s.queue.add(sending{c: c, last: true})
+	} else {
+		s.outlet.sendOrphan(c, c.Out.B)
+		s.outlet.finish(c)
+	}
+	c.Out.B = nil
+}
+
+// yield lets the journal's goroutine run if replies have waited for long.
+func (s *Server) yield() {
+	if a := &s.awaits; len(a.clients) > 0 && s.beganAt-a.sinceNs > yieldAfterNs {
+		runtime.Gosched()
+		s.begin()
+		a.sinceNs = s.beganAt
+	}
+}
