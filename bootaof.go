@@ -285,7 +285,7 @@ func (b *boot) newBase(files *aof.Files) error {
 	var s *rdb.Snapshot
 	var o rdb.WriteOptions
 	err := b.on(func() error {
-		s = rdb.Take(b.table.KS)
+		s = b.table.Snapshot()
 		o = rdb.WriteOptions{Compress: b.p.cfg.RDBCompression, Checksum: b.p.cfg.RDBChecksum,
 			Aux: rdb.AuxFields(config.RedisVersion, time.Now().Unix(), b.table.UsedMemory(), true)}
 		return nil

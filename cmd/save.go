@@ -223,7 +223,11 @@ func (s *Server) newSave() *saveJob {
 }
 
 // Snapshot takes a snapshot of all that is saved. It must be released.
-func (s *Server) Snapshot() *rdb.Snapshot { return rdb.Take(s.KS) }
+func (s *Server) Snapshot() *rdb.Snapshot {
+	snap := rdb.Take(s.KS)
+	snap.Functions = s.FunctionSources()
+	return snap
+}
 
 // rdbOptions are the options of a file that is written now; with aof it is the beginning of
 // an append only file.
