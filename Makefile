@@ -10,7 +10,7 @@ PLAY    := GORACE=halt_on_error=1
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test crash oracle fuzz bench compare lint fmt deps
+.PHONY: help build run test crash oracle fuzz soak bench compare lint fmt deps
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ fuzz: deps build ## fuzz everything in turn and compare random commands with red
 	  done; \
 	done
 	REDUST_BIN=$(CURDIR)/$(BIN) $(GO) test ./tests/random -run Redust -count=1 -timeout 0 -for $(FOR)
+
+soak: build ## ten million messages to a thousand subscribers, and slow ones that are closed
+	REDUST_BIN=$(CURDIR)/$(BIN) $(GO) test ./tests/pubsub -run Delivery -count=1 -timeout 30m -soak
 
 bench: ## Go benchmarks of the structures, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./resp ./db/... ./metrics ./cmd

@@ -53,7 +53,11 @@ func (p *process) findJournal() (*source, error) {
 	}
 	files, err := aof.Find(at)
 	if err != nil {
-		return nil, p.unreadable(err)
+		if err := p.unreadable(err); err != nil {
+			return nil, err
+		}
+		// Nothing, and no snapshot instead.
+		return &source{load: func(*boot) error { return nil }, done: func(string) {}}, nil
 	}
 	if files == nil {
 		if p.restore != nil {
@@ -285,7 +289,7 @@ func (b *boot) newBase(files *aof.Files) error {
 	var s *rdb.Snapshot
 	var o rdb.WriteOptions
 	err := b.on(func() error {
-		s = rdb.Take(b.table.KS)
+		s = b.table.Snapshot()
 		o = rdb.WriteOptions{Compress: b.p.cfg.RDBCompression, Checksum: b.p.cfg.RDBChecksum,
 			Aux: rdb.AuxFields(config.RedisVersion, time.Now().Unix(), b.table.UsedMemory(), true)}
 		return nil

@@ -510,6 +510,9 @@ func TestMissing(t *testing.T) {
 			t.Error(log)
 		}
 	}
+	if err := os.WriteFile(filepath.Join(dir, "dump.rdb"), []byte("not looked at"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if got := start(t, binary, dir, "--on-corrupt-data", "empty").do("DBSIZE").Text; got != "0" {
 		t.Errorf("empty: %s keys", got)
 	}
