@@ -53,7 +53,11 @@ func (p *process) findJournal() (*source, error) {
 	}
 	files, err := aof.Find(at)
 	if err != nil {
-		return nil, p.unreadable(err)
+		if err := p.unreadable(err); err != nil {
+			return nil, err
+		}
+		// Nothing, and no snapshot instead.
+		return &source{load: func(*boot) error { return nil }, done: func(string) {}}, nil
 	}
 	if files == nil {
 		if p.restore != nil {
