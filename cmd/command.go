@@ -178,7 +178,7 @@ func families() [][]*Command {
 		streamReadCommands(), streamGroupCommands(), streamClaimCommands(), streamInfoCommands(),
 		zsetCommands(), zsetRangeCommands(), zsetPopCommands(), zsetAlgebraCommands(),
 		geoCommands(), sortCommands(), multiCommands(), watchCommands(), dumpCommands(), migrateCommands(),
-		pubsubCommands(), evalCommands(),
+		pubsubCommands(), evalCommands(), functionCommands(),
 	}
 }
 

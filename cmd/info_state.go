@@ -64,6 +64,7 @@ func (s *Server) infoStats(r *report) {
 	k := s.KS.Stats
 	st.KeyspaceHits, st.KeyspaceMisses = k.Hits, k.Misses
 	st.ExpiredFields = k.FieldsExpired
+	st.EvictedScripts = int64(s.scripting.engine.Facts().Evicted)
 	st.ExpiredKeys, st.ExpiredTimeCapReached, st.EvictedKeys = k.Expired, k.TimeCapReached, k.Evicted
 	*r = metrics.AppendFields(*r, st.Fields(nil, metrics.Gauges{
 		PubSubChannels: int64(s.topics.count(channelTopic)), PubSubPatterns: int64(s.topics.count(patternTopic)),

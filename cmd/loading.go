@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"errors"
 	"fmt"
 
 	"redust/rdb"
@@ -40,18 +39,12 @@ func (s *Server) BeginLoad(totalBytes int64) {
 // StoreBatch stores what was read of an RDB file: entries, and libraries of functions.
 func (s *Server) StoreBatch(b *rdb.Batch, o rdb.PutOptions) (rdb.Counts, error) {
 	for _, src := range b.Functions {
-		if err := s.loadLibrary(src); err != nil {
+		if err := s.LoadFunction(src); err != nil {
 			return rdb.Counts{}, err
 		}
 	}
 	return b.Put(s.KS, o)
 }
-
-// loadLibrary takes in the source of a library of functions.
-func (s *Server) loadLibrary([]byte) error { return errNoLibraries }
-
-// errNoLibraries refuses a file rather than to lose what is in it.
-var errNoLibraries = errors.New("the file has libraries of functions, which this version cannot load")
 
 // EndLoad says that the load is over: commands are let through.
 func (s *Server) EndLoad() { s.Loading.On = false }

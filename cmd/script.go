@@ -75,7 +75,7 @@ type heldScript struct {
 // Slices of a script past the threshold: how long, nanoseconds, and how long others are
 // served between two, milliseconds.
 const (
-	scriptSliceNs = 20e6
+	scriptSliceNs = 5e6
 	scriptGapMs   = 1
 )
 

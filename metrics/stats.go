@@ -28,6 +28,7 @@ type Counters struct {
 	ExpiredTimeCapReached int64 // slices of expiry that used up their time
 	ExpireCycleUs         int64 // time spent in expiry
 	EvictedKeys           int64
+	EvictedScripts        int64
 	EvictedClients        int64
 	EvictionExceededUs    int64 // time spent above maxmemory, up to the last time it ended
 
@@ -149,6 +150,7 @@ func (s *Stats) Fields(dst []Field, g Gauges) []Field {
 	counter("expire_cycle_cpu_milliseconds", s.ExpireCycleUs/1000)
 	counter("evicted_keys", s.EvictedKeys)
 	counter("evicted_clients", s.EvictedClients)
+	counter("evicted_scripts", s.EvictedScripts)
 	// What is still going on counts as well, or the total would stand still during the very episode it is about.
 	counter("total_eviction_exceeded_time", s.EvictionExceededUs/1000+g.CurrentEvictionExceededMs)
 	gauge("current_eviction_exceeded_time", g.CurrentEvictionExceededMs)

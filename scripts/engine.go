@@ -205,21 +205,22 @@ func (e *Engine) Run(s *Script, c *Call) error {
 
 // Facts are figures for INFO.
 type Facts struct {
-	Scripts, Evicted     int
-	ScriptBytes          int // the sources and what was made of them
-	Libraries, Functions int
-	LibraryBytes         int
-	VMBytes              int // the two states
+	Scripts, Evicted         int
+	ScriptBytes              int // the sources and what was made of them
+	Libraries, Functions     int
+	LibraryBytes             int
+	EvalBytes, FunctionBytes int // the two states
 }
 
 // Facts returns the figures for INFO.
 func (e *Engine) Facts() Facts {
 	f := Facts{Scripts: len(e.cache.byName), Evicted: e.cache.evicted, ScriptBytes: e.cache.bytes,
 		Libraries: len(e.libs.byName), Functions: len(e.libs.functions), LibraryBytes: e.libs.bytes}
-	for _, st := range []*state{e.eval, e.libs.state} {
-		if st != nil {
-			f.VMBytes += stateBytes
-		}
+	if e.eval != nil {
+		f.EvalBytes = stateBytes
+	}
+	if e.libs.state != nil {
+		f.FunctionBytes = stateBytes
 	}
 	return f
 }

@@ -93,6 +93,9 @@ func (s *state) worded(L *lua.LState, v lua.LValue) lua.LValue {
 		return v
 	}
 	t := string(text)
+	if named := s.named(L, t); named != "" {
+		return lua.LString(named)
+	}
 	for _, w := range s.e.words() {
 		if !w.re.MatchString(t) {
 			continue
@@ -118,6 +121,36 @@ func (s *state) worded(L *lua.LState, v lua.LValue) lua.LValue {
 	return v
 }
 
+// named puts the two errors that Lua explains with a name into its words, or returns "".
+func (s *state) named(L *lua.LState, text string) string {
+	m := noIndex.FindStringSubmatch(text)
+	if m == nil {
+		m = noCall.FindStringSubmatch(text)
+	}
+	if m == nil {
+		return ""
+	}
+	p, line := s.at(L)
+	if p == nil || m[1] != s.chunk+":"+strconv.Itoa(line)+": " {
+		return ""
+	}
+	if len(m) == 2 {
+		if name := called(p, line); name != "" {
+			return m[1] + "attempt to call " + name + " (a nil value)"
+		}
+		return ""
+	}
+	if name := indexed(p, line, m[3]); name != "" {
+		return m[1] + "attempt to index " + name + " (a " + m[2] + " value)"
+	}
+	return ""
+}
+
+var (
+	noIndex = regexp.MustCompile(`^(\S+:\d+: )attempt to index a non-table object\((.*?)\) with key '(.*)'$`)
+	noCall  = regexp.MustCompile(`^(\S+:\d+: )attempt to call a non-function object$`)
+)
+
 var equalTypes = regexp.MustCompile(`^(\S+:\d+: )?attempt to compare (\w+) with (\w+)$`)
 
 // words are the wordings, made when the first script fails.
@@ -134,7 +167,7 @@ type compileError string
 func (e compileError) Error() string { return string(e) }
 
 // compile compiles a source. The errors of gopher-lua's parser have no other cause than
-// that the syntax is wrong.
+// that the syntax is wrong, so all of them get the words that Lua uses most.
 func compile(source, chunk string) (*lua.FunctionProto, error) {
 	stmts, err := parse.Parse(strings.NewReader(source), chunk)
 	if e, ok := err.(*parse.Error); ok {
@@ -142,7 +175,7 @@ func compile(source, chunk string) (*lua.FunctionProto, error) {
 		if line == parse.EOF {
 			line, token = strings.Count(source, "\n")+1, "<eof>"
 		}
-		return nil, compileError(chunk + ":" + strconv.Itoa(line) + ": " + "syntax error" + " near '" + token + "'")
+		return nil, compileError(chunk + ":" + strconv.Itoa(line) + ": " + "unexpected symbol" + " near '" + token + "'")
 	}
 	if err != nil {
 		return nil, compileError(chunk + ":1: " + err.Error())
@@ -154,5 +187,8 @@ func compile(source, chunk string) (*lua.FunctionProto, error) {
 	if err != nil {
 		return nil, compileError(chunk + ":1: " + err.Error())
 	}
+	// A chunk is called without arguments. Taking it for a function that may have some
+	// would make gopher-lua build a table of them for each call.
+	proto.IsVarArg = 0
 	return proto, nil
 }

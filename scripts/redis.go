@@ -31,7 +31,7 @@ func (s *state) redisTable() *lua.LTable {
 	t.RawSetString("REDIS_VERSION", lua.LString(version))
 	t.RawSetString("REDIS_VERSION_NUM", lua.LNumber(versionNumber(version)))
 	if s.chunk == functionChunk {
-		t.RawSetString("register_function", L.NewFunction(s.registerFunction))
+		s.register = L.NewFunction(s.registerFunction)
 	}
 	return t
 }
@@ -124,7 +124,15 @@ func (s *state) statusReply(L *lua.LState) int {
 	return 1
 }
 
+// inside refuses what makes no sense while a library is loaded.
+func (s *state) inside(L *lua.LState, what string) {
+	if s.e.libs.loading != nil {
+		s.fail(L, what+" can only be called inside a script invocation")
+	}
+}
+
 func (s *state) setResp(L *lua.LState) int {
+	s.inside(L, "redis.setresp")
 	if L.GetTop() != 1 {
 		s.fail(L, "redis.setresp() requires one argument.")
 	}
@@ -137,6 +145,7 @@ func (s *state) setResp(L *lua.LState) int {
 }
 
 func (s *state) setRepl(L *lua.LState) int {
+	s.inside(L, "redis.set_repl")
 	if L.GetTop() != 1 {
 		s.fail(L, "redis.set_repl() requires two arguments.")
 	}
@@ -150,6 +159,7 @@ func (s *state) setRepl(L *lua.LState) int {
 }
 
 func (s *state) aclCheckCmd(L *lua.LState) int {
+	s.inside(L, "redis.acl_check_cmd")
 	if text := s.arguments(L); text != "" {
 		return s.refuse(L, text, false, true)
 	}

@@ -10,16 +10,17 @@ import (
 
 // state is an interpreter with the sandbox around it, and the buffers that a run needs.
 type state struct {
-	e      *Engine
-	L      *lua.LState
-	g      *global
-	chunk  string // what scripts are called in errors
-	env    *lua.LTable
-	lock   *lua.LTable // metatable of what is read-only
-	lockG  *lua.LTable // and of the globals, which complain about names that are not there
-	keys   list
-	argv   list
-	handle *lua.LFunction // of errors
+	e        *Engine
+	L        *lua.LState
+	g        *global
+	chunk    string // what scripts are called in errors
+	env      *lua.LTable
+	lock     *lua.LTable // metatable of what is read-only
+	lockG    *lua.LTable // and of the globals, which complain about names that are not there
+	keys     list
+	argv     list
+	handle   *lua.LFunction // of errors
+	register *lua.LFunction // redis.register_function
 
 	// Of the run at hand.
 	running bool

@@ -84,26 +84,8 @@ func upToNUL(s string) string {
 }
 
 func (s *state) stringFunctions() map[string]lua.LGFunction {
-	return map[string]lua.LGFunction{"rep": s.rep, "format": s.format, "byte": s.byteAt, "find": s.charged("find"),
-		"gsub": s.charged("gsub"), "match": s.charged("match"), "gmatch": s.charged("gmatch"), "gfind": s.charged("gmatch")}
-}
-
-// charged is a function of gopher-lua's whose work grows with the length of its first
-// argument, which it is made to pay for.
-func (s *state) charged(name string) lua.LGFunction {
-	f := s.library("string").RawGetString(name).(*lua.LFunction)
-	return func(L *lua.LState) int {
-		if v, ok := L.Get(1).(lua.LString); ok {
-			s.g.burn(L, len(v)/16)
-		}
-		if len(f.Upvalues) == 0 {
-			return f.GFunction(L)
-		}
-		n := L.GetTop()
-		L.Insert(f, 1)
-		L.Call(n, lua.MultRet)
-		return L.GetTop()
-	}
+	return map[string]lua.LGFunction{"rep": s.rep, "format": s.format, "byte": s.byteAt, "find": s.find,
+		"gsub": s.gsub, "match": s.match, "gmatch": s.gmatch, "gfind": s.gmatch}
 }
 
 func (s *state) rep(L *lua.LState) int {

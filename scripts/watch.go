@@ -131,16 +131,42 @@ func init() {
 		}
 		return call(L, inst, f)
 	}
-	for _, op := range []int{lua.OP_SETTABLE, lua.OP_SETTABLEKS} {
-		run := jumpTable[op]
-		jumpTable[op] = func(L *lua.LState, inst uint32, f unsafe.Pointer) int {
-			if g := globalOf(L); g != nil {
-				if t, ok := L.Get(argA(inst) + 1).(*lua.LTable); ok && t.Metatable != lua.LNil && g.s.locked(t) {
+	setKey := jumpTable[lua.OP_SETTABLEKS]
+	jumpTable[lua.OP_SETTABLEKS] = func(L *lua.LState, inst uint32, f unsafe.Pointer) int {
+		if g := globalOf(L); g != nil {
+			if t, ok := L.Get(argA(inst) + 1).(*lua.LTable); ok && t.Metatable != lua.LNil && g.s.locked(t) {
+				L.RaiseError(readOnly)
+			}
+		}
+		return setKey(L, inst, f)
+	}
+	setAny := jumpTable[lua.OP_SETTABLE]
+	jumpTable[lua.OP_SETTABLE] = func(L *lua.LState, inst uint32, f unsafe.Pointer) int {
+		if g := globalOf(L); g != nil {
+			if t, ok := L.Get(argA(inst) + 1).(*lua.LTable); ok {
+				if t.Metatable != lua.LNil && g.s.locked(t) {
 					L.RaiseError(readOnly)
 				}
+				if k, ok := sparseKey(L, argB(inst)); ok && t.Metatable == lua.LNil && argC(inst)&isConstant == 0 && setSparse(t, k, L.Get(argC(inst)+1)) {
+					return 0
+				}
 			}
-			return run(L, inst, f)
 		}
+		return setAny(L, inst, f)
+	}
+	getAny := jumpTable[lua.OP_GETTABLE]
+	jumpTable[lua.OP_GETTABLE] = func(L *lua.LState, inst uint32, f unsafe.Pointer) int {
+		if k, ok := sparseKey(L, argC(inst)); ok && globalOf(L) != nil {
+			if t, ok := L.Get(argB(inst) + 1).(*lua.LTable); ok {
+				v := t.RawGetH(k)
+				run := getAny(L, inst, f)
+				if v != lua.LNil && L.Get(argA(inst)+1) == lua.LNil {
+					L.Replace(argA(inst)+1, v)
+				}
+				return run
+			}
+		}
+		return getAny(L, inst, f)
 	}
 	set := jumpTable[lua.OP_SETGLOBAL]
 	jumpTable[lua.OP_SETGLOBAL] = func(L *lua.LState, inst uint32, f unsafe.Pointer) int {
@@ -158,6 +184,35 @@ func init() {
 		}
 		return concat(L, inst, f)
 	}
+}
+
+// sparseAbove is the first number that may be kept beside a table's array. gopher-lua has
+// all positive integers in it: a table with the single key 12345678, as scripts that mark ids
+// have it, would take 200 MB.
+const sparseAbove = 1 << 16
+
+// sparseKey is the number in a register, if it is so high.
+func sparseKey(L *lua.LState, reg int) (lua.LNumber, bool) {
+	if reg&isConstant != 0 {
+		return 0, false
+	}
+	k, ok := L.Get(reg + 1).(lua.LNumber)
+	return k, ok && k > sparseAbove
+}
+
+// setSparse puts a value beside the array if there would be more holes than values in it.
+func setSparse(t *lua.LTable, k lua.LNumber, v lua.LValue) bool {
+	if float64(k) <= float64(2*t.Len()+sparseAbove) {
+		if t.RawGetH(k) != lua.LNil {
+			t.RawSetH(k, lua.LNil) // the array has it from now on
+		}
+		return false
+	}
+	if t.MaxN() == 0 {
+		t.RawSetInt(1, lua.LNil) // Next takes a number for a place in the array if there is none
+	}
+	t.RawSetH(k, v)
+	return true
 }
 
 // concat joins the registers from b to c in register a, if all of them are text or numbers.

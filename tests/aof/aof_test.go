@@ -203,6 +203,31 @@ func TestOurs(t *testing.T) {
 	}
 }
 
+// TestReload loads the file while the server runs.
+func TestReload(t *testing.T) {
+	dir := t.TempDir()
+	u := start(t, binary, dir)
+	u.fill(5, 1000)
+	u.rewrite()
+	u.fill(6, 1000)
+	u.do("SELECT", "2")
+	want := u.digest()
+	for range 2 {
+		if got := u.do("DEBUG", "LOADAOF").Text; got != "OK" {
+			t.Fatalf("DEBUG LOADAOF: %s\n%s", got, u.Log())
+		}
+		if got := u.digest(); got != want {
+			t.Errorf("digest %s, want %s", got, want)
+		}
+		u.do("INCR", "n") // in database 2, still
+		want = u.digest()
+	}
+	u.kill()
+	if got := start(t, binary, dir).digest(); got != want {
+		t.Errorf("after a crash: digest %s, want %s", got, want)
+	}
+}
+
 // TestExpired loads keys whose deadline passes while nobody looks: what the file does to them
 // is done, since they were there then, and afterwards they go, with a DEL in the file.
 func TestExpired(t *testing.T) {

@@ -1,0 +1,282 @@
+package torture
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"redust/tests/script"
+	"redust/tests/server"
+)
+
+// Scripts that do not end, over sockets.
+
+const (
+	busyAfter = 200 * time.Millisecond
+	// busyLate is how late others may hear of it. On a machine that does nothing else it is
+	// some ten milliseconds; tests run beside each other.
+	busyLate = 500 * time.Millisecond
+)
+
+// TestLongScript runs scripts that loop for ever in several ways, and ends them. Others
+// are answered BUSY soon after the threshold, and served as soon as it is over.
+func TestLongScript(t *testing.T) {
+	for name, text := range map[string]string{
+		"while":     "while true do end",
+		"for":       "for i = 1, 1e15 do end",
+		"repeat":    "repeat until false",
+		"calls":     "local function f() return f() end f()",
+		"pcall":     "while true do pcall(function() while true do end end) end",
+		"coroutine": "local function f() while true do end end while true do coroutine.resume(coroutine.create(f)) end",
+		"pairs":     "local t = {1} while true do for k, v in pairs(t) do end end",
+		"goto":      "local t = setmetatable({}, {__index = function() while true do end end}) return t.x",
+		"commands":  "while true do redis.call('GET', 'k') end",
+		"sort":      "table.sort({3, 2, 1}, function(a, b) while true do end end)",
+		"gsub":      "('x'):gsub('x', function() while true do end end)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			bothLoops(t, func(t *testing.T, s *server.Server) {
+				longScript(t, s, []string{"EVAL", text, "0"}, "")
+				longScript(t, s, []string{"EVAL_RO", text, "0"}, "")
+			}, "--busy-reply-threshold", "200")
+		})
+	}
+}
+
+// TestLongScriptInside runs one in a transaction, and as a function.
+func TestLongScriptInside(t *testing.T) {
+	bothLoops(t, func(t *testing.T, s *server.Server) {
+		c := dialScript(t, s)
+		defer c.Close()
+		wants(t, c, "+OK", "MULTI")
+		wants(t, c, "+QUEUED", "SET", "a", "1")
+		wants(t, c, "+QUEUED", "EVAL", "while true do end", "0")
+		wants(t, c, "+QUEUED", "SET", "b", "2")
+		if err := c.Send([][]byte{[]byte("EXEC")}); err != nil {
+			t.Fatal(err)
+		}
+		kill(t, s, "SCRIPT")
+		got := hear(t, c)
+		if !strings.Contains(got, "killed by user") || strings.Count(got, "OK") != 2 {
+			t.Errorf("EXEC replied %s", got)
+		}
+		wants(t, c, `"2"`, "GET", "b")
+		wants(t, c, `"lib"`, "FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('loop', function() while true do end end)")
+		longScript(t, s, []string{"FCALL", "loop", "0"}, "FUNCTION")
+	}, "--busy-reply-threshold", "200")
+}
+
+// TestLongScriptThatWrote cannot be killed, except with the server.
+func TestLongScriptThatWrote(t *testing.T) {
+	if testing.Short() || binary.err != nil {
+		t.Skip("starts servers")
+	}
+	for _, threads := range []string{"1", "2"} {
+		s, err := server.Start(binary.path, "--io-threads", threads, "--busy-reply-threshold", "200")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		c := dialScript(t, s)
+		if err := c.Send(asBytes("EVAL", "redis.call('SET', 'k', 1) while true do end", "0")); err != nil {
+			t.Fatal(err)
+		}
+		other := dialScript(t, s)
+		for strings.Contains(says(t, other, "SCRIPT", "KILL"), "NOTBUSY") {
+			time.Sleep(busyAfter / 10)
+		}
+		for _, w := range [][]string{{"SCRIPT", "KILL"}, {"FUNCTION", "KILL"}} {
+			if got := says(t, other, w...); !strings.Contains(got, "UNKILLABLE") {
+				t.Errorf("%v: %s", w, got)
+			}
+		}
+		if got := says(t, other, "SHUTDOWN"); !strings.Contains(got, "BUSY") {
+			t.Errorf("SHUTDOWN: %s", got)
+		}
+		if err := other.Send(asBytes("SHUTDOWN", "NOSAVE")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Receive(10 * time.Second); err != io.EOF {
+			t.Errorf("SHUTDOWN NOSAVE: %v", err)
+		}
+	}
+}
+
+// TestLongScriptEnds lets a long script run to its end: it loses nothing, and what follows
+// in its client's pipeline comes after it. A client that waited for a key is served then.
+func TestLongScriptEnds(t *testing.T) {
+	bothLoops(t, func(t *testing.T, s *server.Server) {
+		waits := dialScript(t, s)
+		defer waits.Close()
+		if err := waits.Send(asBytes("BLPOP", "q", "0")); err != nil {
+			t.Fatal(err)
+		}
+		if err := infoIs(s, "blocked_clients", 1); err != nil {
+			t.Fatal(err)
+		}
+		c := dialScript(t, s)
+		defer c.Close()
+		const text = `redis.call('RPUSH', 'q', 'x', 'y') redis.call('SET', KEYS[1], ARGV[1])
+local from = os.clock() while os.clock() - from < 1.5 do end
+return {KEYS[1], ARGV[1], redis.call('GET', KEYS[1]), redis.call('LLEN', 'q')}`
+		if err := c.Send(asBytes("EVAL", text, "1", "key", "value")); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Send(asBytes("GET", "key")); err != nil {
+			t.Fatal(err)
+		}
+		busy := dialScript(t, s)
+		defer busy.Close()
+		for says(t, busy, "PING") == "PONG" {
+			time.Sleep(busyAfter / 10)
+		}
+		if got := says(t, busy, "GET", "key"); !strings.Contains(got, "BUSY") {
+			t.Errorf("meanwhile: %s", got)
+		}
+		if got := hear(t, c); got != `["key", "value", "value", 2]` {
+			t.Errorf("the script replied %s", got)
+		}
+		if got := hear(t, c); got != `"value"` {
+			t.Errorf("behind it: %s", got)
+		}
+		if got := hear(t, waits); got != `["q", "x"]` {
+			t.Errorf("who waited: %s", got)
+		}
+	}, "--busy-reply-threshold", "200")
+}
+
+// TestLongScriptHangsUp closes the connection of a client whose script is running.
+func TestLongScriptHangsUp(t *testing.T) {
+	bothLoops(t, func(t *testing.T, s *server.Server) {
+		c := dialScript(t, s)
+		if err := c.Send(asBytes("EVAL", "while true do end", "0")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(busyAfter / 2)
+		c.Close()
+		kill(t, s, "SCRIPT")
+	}, "--busy-reply-threshold", "200")
+}
+
+// TestGreedyScript holds that a script is ended that takes too much memory.
+func TestGreedyScript(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a gigabyte")
+	}
+	s := start(t)
+	c := dialScript(t, s)
+	defer c.Close()
+	for _, text := range []string{
+		"local t = {} local i = 0 while true do i = i + 1 t[i] = ('x'):rep(100) .. i end",
+		"local t = {} while true do t[#t + 1] = ('x'):rep(1000000) end",
+		"local s = 'x' while true do s = s .. s end",
+		"return ('x'):rep(1e12)",
+		"local function f(...) return (f(1, ...)) end return f()",
+		"local function f() return 1 + f() end return f()",
+		"return {unpack({}, 1, 1e9)}",
+	} {
+		got := says(t, c, "EVAL", text, "0")
+		if !strings.HasPrefix(got, "err ") {
+			t.Errorf("%s: %.200s", text, got)
+		}
+		t.Logf("%s: %.150s", text, got)
+		wants(t, c, "+PONG", "PING")
+	}
+}
+
+// longScript starts a script that does not end and kills it.
+func longScript(t *testing.T, s *server.Server, request []string, family string) {
+	t.Helper()
+	if family == "" {
+		family = "SCRIPT"
+	}
+	c := dialScript(t, s)
+	defer c.Close()
+	if err := c.Send(asBytes(request...)); err != nil {
+		t.Fatal(err)
+	}
+	kill(t, s, family)
+	if got := hear(t, c); !strings.Contains(got, "killed by user with "+family+" KILL") {
+		t.Errorf("%v replied %s", request, got)
+	}
+	wants(t, c, "+PONG", "PING")
+}
+
+// kill waits until the server says BUSY, which must be soon, and ends the script.
+func kill(t *testing.T, s *server.Server, family string) {
+	t.Helper()
+	from := time.Now()
+	c := dialScript(t, s)
+	defer c.Close()
+	for {
+		got := says(t, c, "GET", "k")
+		late := time.Since(from) - busyAfter
+		if strings.Contains(got, "BUSY") {
+			if late > busyLate {
+				t.Errorf("BUSY came %v after the threshold", late)
+			}
+			break
+		}
+		if late > 5*time.Second {
+			t.Fatalf("GET replied %s", got)
+		}
+	}
+	from = time.Now()
+	wants(t, c, "+OK", family, "KILL")
+	for strings.Contains(says(t, c, "GET", "k"), "BUSY") {
+		if time.Since(from) > 5*time.Second {
+			t.Fatal("still BUSY")
+		}
+	}
+	if took := time.Since(from); took > 2*busyLate {
+		t.Errorf("the script was ended after %v", took)
+	}
+	wants(t, c, "err NOTBUSY No scripts in execution right now.", "SCRIPT", "KILL")
+}
+
+func dialScript(t *testing.T, s *server.Server) script.Conn {
+	t.Helper()
+	c, err := s.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func asBytes(w ...string) [][]byte {
+	var out [][]byte
+	for _, s := range w {
+		out = append(out, []byte(s))
+	}
+	return out
+}
+
+func hear(t *testing.T, c script.Conn) string {
+	t.Helper()
+	raw, err := c.Receive(10 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, _, err := script.Decode(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(strings.Fields(v.Format(2)), " ")
+}
+
+func says(t *testing.T, c script.Conn, w ...string) string {
+	t.Helper()
+	if err := c.Send(asBytes(w...)); err != nil {
+		t.Fatal(err)
+	}
+	return hear(t, c)
+}
+
+func wants(t *testing.T, c script.Conn, want string, w ...string) {
+	t.Helper()
+	got := says(t, c, w...)
+	if got != want && got != strings.TrimPrefix(want, "+") {
+		t.Errorf("%v replied %s, want %s", w, got, want)
+	}
+}
