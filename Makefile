@@ -10,7 +10,7 @@ PLAY    := GORACE=halt_on_error=1
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test oracle fuzz bench compare lint fmt deps
+.PHONY: help build run test crash oracle fuzz soak clients bench compare lint fmt deps
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -30,6 +30,10 @@ test: deps lint ## install what the tests need, and run all of them
 	CGO_ENABLED=0 $(GO) build -o bin/redust-test .
 	REDUST_BIN=$(CURDIR)/bin/redust-test REDUST_ARGS='--io-threads 2' $(GO) test -count=1 ./tests/torture
 
+crash: deps ## kill the server while it writes, 300 rounds of each policy, and see whether anything is missing
+	CGO_ENABLED=0 $(GO) build -o bin/redust-crash .
+	REDUST_BIN=$(CURDIR)/bin/redust-crash $(GO) test ./tests/crash -run Redust -count=1 -timeout 0 -v -rounds 300
+
 oracle: deps ## play the command scripts against a real redis-server and report differences
 	$(GO) test ./tests/oracle -run Oracle -count=1 -oracle
 
@@ -41,8 +45,14 @@ fuzz: deps build ## fuzz everything in turn and compare random commands with red
 	done
 	REDUST_BIN=$(CURDIR)/$(BIN) $(GO) test ./tests/random -run Redust -count=1 -timeout 0 -for $(FOR)
 
+soak: build ## ten million messages to a thousand subscribers, and slow ones that are closed
+	REDUST_BIN=$(CURDIR)/$(BIN) $(GO) test ./tests/pubsub -run Delivery -count=1 -timeout 30m -soak
+
 bench: ## Go benchmarks of the structures, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./resp ./db/... ./metrics ./cmd
+
+clients: deps build ## drive Redust and redis-server through client libraries of Go, Python, Node.js and Java
+	$(GO) run ./tests/clients -redust $(BIN) $(ARGS)
 
 compare: deps build ## compare with redis-server: throughput, latency, CPU per operation (ARGS for options)
 	$(GO) run ./benchmarks/compare -redust $(BIN) $(ARGS)

@@ -200,7 +200,9 @@ func (b *boot) progress(l *cmd.LoadState) {
 		return
 	}
 	b.told = time.Now()
-	b.p.log.Notice(b.table.LoadProgress())
+	line := b.table.LoadProgress()
+	b.p.log.Notice(line)
+	b.p.supervisor.Loading(b.p.log, line)
 }
 
 // delay sleeps as long as key-load-delay asks for so many keys: a time for each, or a

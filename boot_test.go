@@ -133,6 +133,24 @@ func TestLoadsRedisFile(t *testing.T) {
 	}
 }
 
+// TestSnapshotBeforeJournal: whoever switches appendonly on in the configuration file keeps
+// the data of the snapshot, from then on in the append only file.
+func TestSnapshotBeforeJournal(t *testing.T) {
+	dir := withFile(t, savedBy(t, 100))
+	for round, want := range []string{"100", "101"} {
+		s := serve(t, "--dir", dir, "--appendonly", "yes")
+		if got := say(t, s.addr(), "DBSIZE"); got != want {
+			t.Errorf("round %d: DBSIZE %s, want %s", round, got, want)
+		}
+		if told := strings.Contains(s.out.String(), "but there is a snapshot: dump.rdb is loaded"); told != (round == 0) {
+			t.Errorf("round %d: the log says so: %t", round, told)
+		}
+		say(t, s.addr(), "SET", fmt.Sprint("new", round), "1")
+		s.signal(syscall.SIGTERM)
+		s.status()
+	}
+}
+
 // savedBy returns the bytes of a file with n keys that a server of ours wrote.
 func savedBy(t *testing.T, keys int) []byte {
 	t.Helper()
@@ -195,6 +213,18 @@ func TestLoading(t *testing.T) {
 		"loading_eta_seconds": `-?\d+`, "rdb_last_load_keys_loaded": `\d+`} {
 		if got := info(name); !regexp.MustCompile("^" + want + "$").MatchString(got) {
 			t.Errorf("%s:%s, want %s", name, got, want)
+		}
+	}
+	c, err := script.Dial(s.addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, r := range []struct{ line, want string }{
+		{"MULTI", "OK"}, {"SET a b", loading}, {"EXEC", "EXECABORT Transaction discarded because of previous errors."},
+	} {
+		if v, err := script.Do(c, strings.Fields(r.line)...); err != nil || v.Text != r.want {
+			t.Errorf("%s: %s, %v, want %s", r.line, v.Format(2), err, r.want)
 		}
 	}
 	was := info("loading_loaded_bytes")

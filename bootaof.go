@@ -53,7 +53,11 @@ func (p *process) findJournal() (*source, error) {
 	}
 	files, err := aof.Find(at)
 	if err != nil {
-		return nil, p.unreadable(err)
+		if err := p.unreadable(err); err != nil {
+			return nil, err
+		}
+		// Nothing, and no snapshot instead.
+		return &source{load: func(*boot) error { return nil }, done: func(string) {}}, nil
 	}
 	if files == nil {
 		if p.restore != nil {
@@ -191,12 +195,7 @@ func (b *boot) replay(files *aof.Files, r *restore) (aof.Read, error) {
 
 // run runs a batch of requests; on the executor.
 func (b *boot) run(r *cmd.Replayer, batch *aof.Batch, reqs []cmd.Request, path string) ([]cmd.Request, error) {
-	reqs = reqs[:0]
-	from := 0
-	for _, end := range batch.Ends {
-		reqs = append(reqs, cmd.Request{Args: batch.Words[from:end:end]})
-		from = end
-	}
+	reqs = requests(reqs, batch)
 	err := r.Run(reqs)
 	var bad *cmd.ReplayError
 	if errors.As(err, &bad) {
@@ -209,6 +208,17 @@ func (b *boot) run(r *cmd.Replayer, batch *aof.Batch, reqs []cmd.Request, path s
 	batch.Release()
 	b.progress(l)
 	return reqs, err
+}
+
+// requests are those of a batch, for the executor; in reqs, if that is large enough.
+func requests(reqs []cmd.Request, batch *aof.Batch) []cmd.Request {
+	reqs = reqs[:0]
+	from := 0
+	for _, end := range batch.Ends {
+		reqs = append(reqs, cmd.Request{Args: batch.Words[from:end:end]})
+		from = end
+	}
+	return reqs
 }
 
 // flawed does what the configuration says with files that cannot be read to their end. The
@@ -424,4 +434,40 @@ func againWith(args []string, option, value string) string {
 		words = append(words, more...)
 	}
 	return shellWords(words)
+}
+
+// reload loads the append only file again; DEBUG LOADAOF, on the executor.
+func (a *appendFile) reload(r *cmd.Replayer, on bool) error {
+	if on {
+		if err := a.Flush(); err != nil {
+			return err
+		}
+	}
+	at, err := a.p.journalPlace()
+	if err != nil {
+		return err
+	}
+	files, err := aof.Find(at)
+	if files == nil || err != nil {
+		return err
+	}
+	var reqs []cmd.Request
+	o := aof.LoadOptions{RDB: rdb.OptionsFor(a.table.KS)}
+	_, err = files.Load(o, aof.Sink{
+		Entries: func(b *rdb.Batch) error {
+			defer b.Release()
+			_, err := a.table.StoreBatch(b, rdb.PutOptions{KeepExpired: true})
+			return err
+		},
+		NewFile: func(aof.File, int64) error {
+			r.Rewind()
+			return nil
+		},
+		Commands: func(b *aof.Batch) error {
+			defer b.Release()
+			reqs = requests(reqs, b)
+			return r.Run(reqs)
+		},
+	})
+	return err
 }

@@ -24,9 +24,9 @@ import (
 // --truncate-to-timestamp in front of the first timestamp that is later. What it prints and
 // the exit status are those of redis-check-aof 7.0.
 
-// checkAOF is the tool. The answers to its questions come from stdin.
-func checkAOF(args []string, out, errs io.Writer) int {
-	c := aofCheck{out: out, in: bufio.NewReader(os.Stdin)}
+// checkAOF is the tool; the answers to its questions come from in.
+func checkAOF(args []string, in io.Reader, out io.Writer) int {
+	c := aofCheck{out: out, in: bufio.NewReader(in)}
 	switch {
 	case len(args) == 1 && (args[0] == "-v" || args[0] == "--version"):
 		fmt.Fprintln(out, "redis-check-aof "+config.RedisVersion)
@@ -281,3 +281,6 @@ func cutFile(path string, at int64) error {
 	}
 	return errors.Join(err, f.Close())
 }
+
+// askingAOF is checkAOF at a terminal.
+func askingAOF(args []string, out, _ io.Writer) int { return checkAOF(args, os.Stdin, out) }

@@ -90,6 +90,7 @@ func (a *appendFile) open(s *rdb.Snapshot, asRDB bool, o rdb.WriteOptions) error
 func (a *appendFile) join(on bool) {
 	a.table.JoinAppendFile(a, on)
 	a.table.BeforeExitHook = a.beforeExit
+	a.table.LoadAppendOnly = a.reload
 }
 
 // log writes a line of the writer's.

@@ -10,9 +10,9 @@
 //	file limit      may lower maxclients
 //	keyspace, commands, loop
 //	listen          a busy port ends the process with status 1
-//	pid file
+//	pid file        the process that daemonize left behind may end
 //	data set        clients hear LOADING meanwhile; see boot.go
-//	"Ready", init system, parent: only now do others count on us
+//	"Ready", init system: only now do others count on us
 //	wait            until a signal or SHUTDOWN; then all of that backwards
 //
 // Programs that start a Redis server look for its lines in the log and for its exit
@@ -193,6 +193,7 @@ func (p *process) serve(table *cmd.Server, daemon bool) int {
 	}
 	srv.HandleSignals()
 	p.log.Notice("Server initialized")
+	p.parent.Ready() // a load may take longer than who started us waits
 	if data != nil {
 		b := boot{p: p, table: table, srv: srv}
 		switch err := b.load(data); {
@@ -216,7 +217,6 @@ func (p *process) serve(table *cmd.Server, daemon bool) int {
 	if cfg.UnixSocket != "" {
 		p.log.Notice("Ready to accept connections unix")
 	}
-	p.parent.Ready()
 	p.supervisor.Ready(p.log)
 
 	return p.end(srv, pid)

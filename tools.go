@@ -36,7 +36,7 @@ func toolFor(argv []string) (tool, []string) {
 	case "redis-check-rdb":
 		return checkRDB, argv[1:]
 	case "redis-check-aof":
-		return checkAOF, argv[1:]
+		return askingAOF, argv[1:]
 	}
 	if len(argv) < 2 {
 		return nil, nil
@@ -45,7 +45,7 @@ func toolFor(argv []string) (tool, []string) {
 	case "check-rdb":
 		return checkRDB, argv[2:]
 	case "check-aof":
-		return checkAOF, argv[2:]
+		return askingAOF, argv[2:]
 	}
 	return nil, nil
 }

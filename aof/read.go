@@ -1,6 +1,7 @@
 package aof
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 )
@@ -294,6 +295,9 @@ func (r *reader) run() error {
 		}
 		if flaw != nil {
 			flaw.File, flaw.Size, flaw.Valid = r.name, r.size, r.valid
+			if !flaw.Torn && r.zeros(flaw.At-r.at) {
+				flaw.Torn, flaw.Reason = true, "it ends in zeros, as after a loss of power"
+			}
 			return flaw
 		}
 		if end {
@@ -305,6 +309,25 @@ func (r *reader) run() error {
 		}
 	}
 	return nil
+}
+
+// zeros tells whether all that is left of the file, from an offset in rest on, is zeros. A file
+// system may have noted how long the file is, and not what was in it.
+func (r *reader) zeros(from int64) bool {
+	none := func(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
+	if from >= int64(len(r.rest)) || !none(r.rest[from:]) {
+		return false
+	}
+	block := make([]byte, blockBytes)
+	for {
+		n, err := r.src.Read(block)
+		if !none(block[:n]) {
+			return false
+		}
+		if err != nil {
+			return err == io.EOF
+		}
+	}
 }
 
 // take returns a batch to be filled.

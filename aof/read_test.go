@@ -64,7 +64,10 @@ func TestRead(t *testing.T) {
 		{set + "*1\r\n$999999999\r\nabc", "SET a 1\n", true, len(set), "it ends within a command, which wants"},
 		{set + "*999999999\r\n", "SET a 1\n", true, len(set), "it ends within a command"},
 		{set + "x" + set, "SET a 1\n", false, len(set), "expected '*', found 'x'"},
-		{set + "\x00\x00\x00", "SET a 1\n", false, len(set), "expected '*', found '?'"}, // what a file system leaves after a loss of power
+		{set + "\x00\x00\x00", "SET a 1\n", true, len(set), "it ends in zeros"}, // what a file system leaves after a loss of power
+		{set + set[:20] + strings.Repeat("\x00", 1<<20), "SET a 1\n", true, len(set), "it ends in zeros"},
+		{set + "\x00\x00\x00" + set, "SET a 1\n", false, len(set), "expected '*', found '?'"},
+		{set + strings.Repeat("\x00", 1<<20) + "x", "SET a 1\n", false, len(set), "expected '*', found '?'"},
 		{set + "*0\r\n", "SET a 1\n", false, len(set), "a command without words"},
 		{set + "*-1\r\n", "SET a 1\n", false, len(set), "expected a number"},
 		{set + "*1\n$1\na\n", "SET a 1\n", false, len(set), "expected a number"},

@@ -291,7 +291,10 @@ func (s *Server) appendOnly() {
 			a.job.r.Progress().Cancel()
 		}
 	default:
-		s.TellJournal()
+		// CONFIG SET is running: what was run before it in this batch, or in its transaction,
+		// still goes to the file.
+		s.effects.end(s.ctx.Client)
+		s.tellAll()
 		s.Journal = nil
 		s.AppendFile.Close()
 		if a.job != nil {

@@ -51,7 +51,7 @@ func debugWords() []debugWord {
 		{"HTSTATS", 1, 1, debugHTStats, "<dbid>", "Describes the tables of a database."},
 		{"HTSTATS-KEY", 1, 1, debugHTStatsKey, "<key>", "Describes the table of a collection."},
 		{"JMAP", 0, 0, debugJMap, "", "Writes what the process consumes to the log."},
-		{"LOADAOF", 0, 0, func(*Ctx) error { return ErrNoJournal }, "", "Is refused: there is no append only file yet."},
+		{"LOADAOF", 0, 0, debugLoadAOF, "", "Empties the databases and loads the append only file."},
 		{"LOG", 1, 1, debugLog, "<message>", "Writes a line to the log."},
 		{"OBJECT", 1, 1, debugObject, "<key>", "Describes how a value is held."},
 		{"PAUSE-CRON", 1, 1, debugPauseCron, "<0|1>", "Stops what the server does by time, or lets it go on."},

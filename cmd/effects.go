@@ -17,6 +17,15 @@ import (
 //	        \-> NoEffect                                 nothing, though something changed
 //	expiry, eviction --> DEL                             in front of the effect of whoever looked
 //
+// What an effect does must not depend on when it is run, nor where: times are absolute,
+// IDs and amounts are those that came out, whatever was chosen is named, conditions that held
+// are left out. Word for word goes only what is so already. It may depend on the keys, all
+// of which are what they were, since whoever replays lets no deadline pass
+// (Keyspace.Replaying); fields of hashes that are past their deadline, though, may be seen
+// there that were hidden here, so an effect names the fields that it is about.
+// testdata/effects says what each command leaves, and how Redis differs; TestReplay replays
+// random sequences and compares all there is.
+//
 // A unit is what must happen as a whole: a command with what expired under its hands, a
 // transaction, a script. Its effects lie one after another in buf; as soon as there is
 // a second one MULTI is put in front, and EXEC follows at the end:

@@ -122,6 +122,8 @@ const (
 	ErrReloadOption   resp.Error = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
 	ErrReload         resp.Error = "ERR Error trying to load the RDB dump, check server logs."
 	ErrNoJournal      resp.Error = "ERR this server has no append only file yet"
+	ErrLoadAOF        resp.Error = "ERR Error trying to load the append only file, check server logs. The data set is not whole now: restart the server."
+	ErrLoadInside     resp.Error = "ERR DEBUG LOADAOF is not possible inside of a transaction or a script"
 	ErrNoModules      resp.Error = "ERR Error loading the extension. Please check the server logs."
 	ErrNoModule       resp.Error = "ERR Error unloading module: no such module with that name"
 	ErrNoHTable       resp.Error = "ERR The value stored at the specified key is not represented using an hash table"

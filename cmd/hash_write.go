@@ -268,13 +268,16 @@ func (c *Ctx) putSum(f *db.FieldEdit, text []byte, event string) error {
 		}
 	}
 	f.Set(c.Arg(2), text, db.KeepTTL)
+	if event != "hincrbyfloat" {
+		c.changedFields(f, event)
+		return nil
+	}
+	// Another machine may add with another precision, so the effect is the sum.
 	at, _ := f.Deadline(c.Arg(2))
 	c.changedFields(f, event)
-	switch {
-	case event != "hincrbyfloat":
-	case at == 0:
+	if at == 0 {
 		c.Rewrite(4).Str("HSET").Args(c.Args[1:3]).Arg(text)
-	default:
+	} else {
 		c.Rewrite(7).Str("HSETEX").Arg(c.Arg(1)).Str("KEEPTTL").Str("FIELDS").Int(1).Arg(c.Arg(2)).Arg(text)
 	}
 	return nil

@@ -120,6 +120,8 @@ type harness struct {
 	done    []func()  // follow background work
 	wake    []*played // were sent something while another client's command ran
 	seen    []string  // commands that changed what a view saw
+
+	transfer func(*Transfer) // stands in for the network
 }
 
 // played is one client of a script. It is the script's Conn; conn is the server's.
@@ -462,8 +464,14 @@ func (h *harness) Background(work, done func()) {
 	h.done = append(h.done, done)
 }
 
-// Transfer implements Host: there is no network.
-func (h *harness) Transfer(t *Transfer) { t.Trouble = Connecting }
+// Transfer implements Host: there is no network, unless a test stands in for it.
+func (h *harness) Transfer(t *Transfer) {
+	if h.transfer == nil {
+		t.Trouble = Connecting
+		return
+	}
+	h.transfer(t)
+}
 
 // CachedPeers implements Host.
 func (h *harness) CachedPeers() int { return 0 }

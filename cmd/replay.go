@@ -53,6 +53,7 @@ func (r *Replayer) Rewind() { r.cl.DB = r.s.KS.DB(0) }
 // request has been run.
 func (r *Replayer) Run(reqs []Request) error {
 	s := r.s
+	s.KS.NoTouch = false
 	for from := 0; from < len(reqs); from += table.TouchMax {
 		batch := reqs[from:min(from+table.TouchMax, len(reqs))]
 		s.Prepare(r.cl.DB, batch)
@@ -99,4 +100,41 @@ func (r *Replayer) failed(req *Request, err error) {
 	if r.Errors == most {
 		r.s.Host.Log(config.LogWarning, "There are more of them, which are not logged.")
 	}
+}
+
+// debugLoadAOF replies OK once the data set is what the append only file says. Everybody waits
+// for it. Redis ends if the file cannot be loaded.
+func debugLoadAOF(c *Ctx) error {
+	s, e := c.Server, &c.effects
+	switch {
+	case c.LoadAppendOnly == nil:
+		return ErrNoJournal
+	case e.open > 1 || c.NoBlock:
+		return ErrLoadInside
+	}
+	c.NoEffect()
+	journal := s.Journal
+	if journal != nil {
+		e.open--
+		s.TellJournal() // what was run before
+		e.open++
+	}
+	s.Journal = nil
+	outer := *c
+	s.KS.Flush()
+	c.Flushed(nil, 0) // whoever watches or waits for a key is to look again
+	s.KS.Replaying(true)
+	err := c.LoadAppendOnly(s.NewReplayer(), journal != nil)
+	s.KS.Replaying(false)
+	*c = outer
+	s.Journal = journal
+	c.NoEffect()
+	if err != nil {
+		c.Host.Log(config.LogWarning, "DEBUG LOADAOF could not load the append only file: "+err.Error())
+		return ErrLoadAOF
+	}
+	s.Dirty = 0
+	c.Host.Log(config.LogWarning, "Append Only File loaded by DEBUG LOADAOF")
+	c.Out.OK()
+	return nil
 }

@@ -47,7 +47,7 @@ func (p *played) extra(r *rand.Rand) {
 		}
 		return []string{"KEEPTTL"}
 	}
-	switch r.IntN(30) {
+	switch r.IntN(32) {
 	case 0:
 		all([]string{"SADD", set}, some(300, "m")...)
 	case 1:
@@ -116,6 +116,11 @@ func (p *played) extra(r *rand.Rand) {
 		p.do("SORT", list, of("ALPHA", "DESC"), "STORE", list)
 	case 28:
 		p.do("DEBUG", "POPULATE", num(5), "populated"+num(3), num(60))
+	case 30:
+		p.do("EVAL", "redis.call('SPOP', KEYS[1], 3); redis.call('SELECT', ARGV[2]); redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[1]);"+
+			"return redis.call('XADD', KEYS[3], '*', 'f', redis.call('TIME')[1])", "3", set, key, log, secs(), num(3))
+	case 31:
+		p.do("EVAL", "return redis.call('GET', KEYS[1])", "1", key)
 	case 29:
 		p.restore(of(key, hash, log, set, list), of(key, hash, log, set, list), of("0", ms()), r.IntN(2) == 0)
 	}

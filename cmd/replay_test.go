@@ -75,6 +75,11 @@ func TestReplay(t *testing.T) {
 		st.Evicted += h.KS.Stats.Evicted
 	}
 	t.Log(names, st)
+	for _, name := range []string{"EVAL", "SPOP", "BLPOP", "EXPIRE", "XREADGROUP", "SORT", "DEBUG", "INCRBYFLOAT"} {
+		if names[name] > 0 {
+			t.Errorf("%s stands in a journal", name)
+		}
+	}
 	// That all of this happened is what the test is worth.
 	if st.Expired == 0 || st.FieldsExpired == 0 || !testing.Short() && st.Evicted == 0 {
 		t.Errorf("too little happened: %+v", st)
@@ -220,6 +225,13 @@ func replay(t *testing.T, h *harness, j *journal) string {
 	}
 	if open {
 		return "the last unit has no end"
+	}
+	// First what is stored, whether its time has come or not: what expired left an effect.
+	h.KS.Replaying(true)
+	diff := compareKeyspaces(h.KS, o.KS)
+	h.KS.Replaying(false)
+	if diff != "" {
+		return "before deadlines pass: " + diff
 	}
 	o.KS.Replaying(false)
 	o.nowMs = h.nowMs

@@ -142,8 +142,8 @@ func (c *Ctx) saveNow() error {
 	return nil
 }
 
-// bgSave replies that a snapshot has been begun. It never has to wait for anything but
-// another snapshot, so SCHEDULE makes no difference.
+// bgSave replies that a snapshot has been begun; in a transaction it is begun soon afterwards.
+// It never has to wait for anything but another snapshot, so SCHEDULE makes no difference.
 func bgSave(c *Ctx) error {
 	switch {
 	case c.Argc() == 1:
@@ -156,20 +156,30 @@ func bgSave(c *Ctx) error {
 	if c.saving.job != nil {
 		return ErrSaveRunning
 	}
+	if c.NoBlock { // half a transaction is nothing to be saved
+		c.saving.again = true
+		c.Out.Status("Background saving scheduled")
+		return nil
+	}
 	c.Server.startSave(nil)
 	c.Out.Status("Background saving started")
 	return nil
 }
 
-// bgSaveCancel gives up a snapshot in the background. One that a client waits for is that
-// client's.
+// bgSaveCancel gives up a snapshot in the background, or one that is due. One that a client
+// waits for is that client's.
 func bgSaveCancel(c *Ctx) error {
-	j := c.saving.job
-	if j == nil || j.fg {
+	sv := &c.saving
+	switch {
+	case sv.job != nil && !sv.job.fg:
+		sv.job.progress.Cancel()
+		c.Out.Status("Background saving cancelled")
+	case sv.again:
+		sv.again = false
+		c.Out.Status("Scheduled background saving cancelled")
+	default:
 		return ErrNoSave
 	}
-	j.progress.Cancel()
-	c.Out.Status("Background saving cancelled")
 	return nil
 }
 
@@ -194,6 +204,10 @@ func (s *Server) files() disk.FS {
 	}
 	return disk.OS{}
 }
+
+// TempSnapshot is the file, in the working directory, to which a snapshot is written before it
+// takes the place of the last one. Any goroutine may ask.
+func TempSnapshot() string { return rdb.TempName("") }
 
 // newSave takes a snapshot of the data set as it is, to be written as the configuration
 // now says.

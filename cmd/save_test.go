@@ -379,6 +379,24 @@ func TestCancel(t *testing.T) {
 	if len(s.disk.Names()) != 0 || lineOf(t, s.Info("persistence"), "rdb_changes_since_last_save") != "5000" {
 		t.Errorf("files %q", s.disk.Names())
 	}
+	p.say("MULTI")
+	p.say("BGSAVE")
+	if got := p.say("EXEC"); got != "*1\r\n+Background saving scheduled\r\n" || len(s.work) != 0 {
+		t.Errorf("in a transaction: %q", got)
+	}
+	if got := p.say("BGSAVE CANCEL"); got != "+Scheduled background saving cancelled\r\n" {
+		t.Error(got)
+	}
+	if s.pass(200); len(s.work) != 0 {
+		t.Error("what was cancelled has begun")
+	}
+	p.say("MULTI")
+	p.say("BGSAVE")
+	p.say("EXEC")
+	if s.pass(200); len(s.work) != 1 {
+		t.Error("what was scheduled has not begun")
+	}
+	s.finish()
 	for _, words := range []string{"BGSAVE x", "BGSAVE SCHEDULE CANCEL"} {
 		if got := p.say(words); got != "-ERR syntax error\r\n" {
 			t.Errorf("%s: %q", words, got)

@@ -92,6 +92,10 @@ type Server struct {
 	// Journal takes the effects of what is run; nil: nobody wants them.
 	Journal Journal
 
+	// LoadAppendOnly, if set, brings the append only file to the disk if it is on, and loads
+	// it; DEBUG LOADAOF.
+	LoadAppendOnly func(r *Replayer, on bool) error
+
 	// OnChange, if set, is told of each change to a key. The key is borrowed.
 	OnChange func(d *db.DB, key []byte, event string)
 

@@ -13,13 +13,13 @@ import (
 // DB.EditFields.
 type FieldEdit struct {
 	Fields
-	key     []byte
-	it      Item
-	timed   *timedPack // what pack belongs to, in the form with deadlines
-	begun   bool
-	rooted  bool // timed or tab is new: it is not what the item holds
-	was     int  // memory of the root before, bytes
-	lateMs  int64 // by which the earliest deadline was missed of the fields in Keyspace.late
+	key    []byte
+	it     Item
+	timed  *timedPack // what pack belongs to, in the form with deadlines
+	begun  bool
+	rooted bool  // timed or tab is new: it is not what the item holds
+	was    int   // memory of the root before, bytes
+	lateMs int64 // by which the earliest deadline was missed of the fields in Keyspace.late
 }
 
 // EditFields makes f, which is new, the hash for changing; a missing item is an empty one.

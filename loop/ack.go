@@ -36,6 +36,7 @@ import (
 // replies. A reactor that never runs out of events yields after yieldAfterNs.
 type awaiting struct {
 	clients []*client
+	some    bool     // somebody has waited since the steering last looked
 	sinceNs int64    // when the first of them came, or the journal last moved
 	buffers [][]byte // empty ones
 }
@@ -66,6 +67,7 @@ func (s *Server) safe(c *client) bool {
 func (s *Server) await(c *client) {
 	a := &s.awaits
 	if c.waitAt == 0 {
+		a.some = true
 		c.waitAt, c.waitLen = c.AckAt, len(c.Out.B)
 		if !c.listed {
 			if len(a.clients) == 0 {

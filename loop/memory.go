@@ -27,8 +27,8 @@ import (
 // two round trips: one client is served at twice the rate for half the CPU. And while
 // something works in the background (a collection, a snapshot) it must have a
 // processor of its own, or clients would wait for its time slice. So there is one
-// processor while more than fewActive clients keep it busy or send deep pipelines, or while
-// manyActive send anything, and else, or while background work is on, a second one.
+// processor while more than fewActive clients keep it busy, send deep pipelines or wait for
+// the journal (ack.go), or while manyActive send anything, and else, or while background work is on, a second one.
 // Each change stops the world for some ten microseconds; it is made at most ten times
 // a second.
 //
@@ -127,7 +127,11 @@ func (m *steering) tick(s *Server, active int) {
 	if !m.fixed {
 		m.want.procs = 2
 		busy, depth := m.busy(s.mono()), m.depth(s.Cmd.Stats.Commands, s.Cmd.Stats.Reads)
-		if m.background == 0 && active > fewActive && (busy > busyShare || depth > deepPipeline || active > manyActive) {
+		// The journal's goroutine and the reactor take turns: with one processor without a
+		// thread's being woken. An fsync that replies wait for is better beside the reactor.
+		turns := s.awaits.some && s.cfg.AppendFsync != config.FsyncAlways
+		s.awaits.some = false
+		if m.background == 0 && active > fewActive && (busy > busyShare || depth > deepPipeline || active > manyActive || turns) {
 			m.want.procs = 1
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
@@ -61,6 +62,15 @@ func (v *Supervisor) Starting(log Logger) {
 		v.notify(log, "STATUS=Redust is starting")
 	case v.kind == config.SupervisedUpstart:
 		log.Notice("Supervised by upstart, will stop to signal readiness.")
+	}
+}
+
+// Loading says how far the data set is loaded, and that it will take longer: systemd gives
+// up on a service that is not ready in time.
+func (v *Supervisor) Loading(log Logger, status string) {
+	const more = 120 * time.Second
+	if v.kind == config.SupervisedSystemd {
+		v.notify(log, fmt.Sprintf("STATUS=%s\nEXTEND_TIMEOUT_USEC=%d", status, more.Microseconds()))
 	}
 }
 

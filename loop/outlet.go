@@ -203,7 +203,7 @@ func (o *outlet) forget(c *client, eof bool) {
 		delete(o.watched, c.ID)
 		o.mu.Unlock()
 	}
-	if eof && (c.rest.size > 0 || c.waitAt != 0 || o.s.queue != nil) {
+	if eof && (c.rest.size > 0 || o.s.queue != nil || c.waitAt != 0) { // waitAt is the executor's
 		o.adopt(c)
 	}
 	c.rest = unsent{}

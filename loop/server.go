@@ -634,8 +634,11 @@ func (s *Server) wrote(c *client, n int) {
 // relieve sends what a batch has gathered for others so far, in the middle of it: the
 // executor is between two commands, but nobody else may be run.
 func (s *Server) relieve() {
+	s.Cmd.TellJournal()
 	for _, c := range s.pending {
 		switch {
+		case c.Flags&cmd.ClientInScript != 0: // its reply is half written
+			continue
 		case c.gone || c.closing && !c.soon:
 			s.Cmd.Sent(c.Client)
 		case c.stalled:

@@ -67,6 +67,7 @@ func (s *Server) signal(sig os.Signal, asked *atomic.Bool) {
 	case syscall.SIGINT:
 		if asked.Load() {
 			s.log.Warn("Received SIGINT again, exiting at once.")
+			_ = os.Remove(cmd.TempSnapshot()) // the final one is probably what takes so long
 			os.Exit(1)
 		}
 		name, flags = "SIGINT", &s.cfg.ShutdownSIGINT

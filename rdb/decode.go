@@ -206,7 +206,11 @@ func (d *decoder) next() {
 	case d.b = <-d.free:
 	default:
 		d.b = &Batch{free: d.free}
+		if d.o.payload {
+			d.b.payload = int(d.size) + 32
+		}
 	}
+	d.b.before = d.info.Keys
 }
 
 // flush yields the batch if there is something in it.

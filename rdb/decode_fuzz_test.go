@@ -15,7 +15,10 @@ func sane(ks *db.Keyspace) string {
 	for i := range ks.DBs() {
 		ks.DB(i).Each(func(it db.Item) bool {
 			b.WriteString(contents(it))
-			if it.Type() != db.List { // a quicklist that would be a listpack today becomes one
+			// A quicklist that would be a listpack today becomes one, a hash may have had its
+			// form from fields that are past their deadline, and a packed set of integers is
+			// written as Redis 7.0 can read it.
+			if t := it.Type(); t == db.String || t == db.ZSet {
 				b.WriteString(it.Encoding())
 			}
 			b.WriteString("\n")
@@ -93,8 +96,8 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-// FuzzLZF: decompression stays within its bounds.
-func FuzzLZF(f *testing.F) {
+// FuzzDecompress: decompression stays within its bounds.
+func FuzzDecompress(f *testing.F) {
 	f.Add([]byte("\x01ab\xc0\x01\x01cd"), 12)
 	f.Add([]byte("\x00a\xe0\xff\x00"), 265)
 	f.Fuzz(func(t *testing.T, src []byte, n int) {

@@ -585,7 +585,7 @@ func TestSalvage(t *testing.T) {
 		f += "\x00" + lstr(fmt.Sprintf("key%d", i)) + lstr(strings.Repeat("v", i))
 		ends = append(ends, len(f))
 	}
-	for cut := 12; cut <= len(f); cut += 13 {
+	for cut := 12; cut <= len(f); cut += 101 {
 		whole := sort.SearchInts(ends, cut+1)
 		for _, damaged := range []string{f[:cut], f[:cut] + "\xf0" + f[cut:]} {
 			keys := int64(0)

@@ -80,9 +80,6 @@ func (d *decoder) value(t Type) {
 // emit adds the entry, whole, to the batch.
 func (d *decoder) emit() {
 	if d.err == nil {
-		if d.e.val.Own {
-			d.b.extra += len(d.e.val.Bytes)
-		}
 		d.b.entries = append(d.b.entries, d.e)
 	}
 }
@@ -98,6 +95,7 @@ func (d *decoder) emitPack(t db.Type, form db.Encoding, p []byte) {
 		v.Bytes = d.b.keep(p)
 	} else {
 		v.Bytes, v.Own = append(make([]byte, 0, len(p)), p...), true
+		d.b.extra += len(p)
 	}
 	d.emit()
 }

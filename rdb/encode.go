@@ -146,11 +146,11 @@ func (e *encoder) text(s string) {
 func (e *encoder) int32(n int32) {
 	switch {
 	case n == int32(int8(n)):
-		e.buf = append(e.buf, special|encInt8, byte(n))
+		e.buf = append(e.buf, special+encInt8, byte(n))
 	case n == int32(int16(n)):
-		e.buf = binary.LittleEndian.AppendUint16(append(e.buf, special|encInt16), uint16(n))
+		e.buf = binary.LittleEndian.AppendUint16(append(e.buf, special+encInt16), uint16(n))
 	default:
-		e.buf = binary.LittleEndian.AppendUint32(append(e.buf, special|encInt32), uint32(n))
+		e.buf = binary.LittleEndian.AppendUint32(append(e.buf, special+encInt32), uint32(n))
 	}
 }
 
@@ -161,7 +161,7 @@ func (e *encoder) compressed(s []byte) bool {
 	}
 	out, ok := e.lzf.compress(e.out[:0], s)
 	if ok {
-		e.buf = append(e.buf, special|encLZF)
+		e.buf = append(e.buf, special+encLZF)
 		e.len(len(out))
 		e.len(len(s))
 		e.raw(out)

@@ -204,10 +204,10 @@ func (s *source) uint64() uint64 {
 
 // The ways in which a string can be encoded.
 const (
-	encInt8 = iota
-	encInt16
-	encInt32
-	encLZF
+	encInt8  = 0
+	encInt16 = 1
+	encInt32 = 2
+	encLZF   = 3
 )
 
 // length reads a length, or, if special, the number of an encoding.
@@ -338,9 +338,12 @@ func (s *source) text(b *Batch, own int) (p []byte, owned bool) {
 	case !special && n <= bufferBytes:
 		p = make([]byte, n)
 		s.read(p)
+		b.extra += len(p)
 		return p, true
 	case !special:
-		return s.long(n), true
+		p = s.long(n)
+		b.extra += len(p)
+		return p, true
 	case n != encLZF:
 		return b.keep(s.digits(n)), false
 	}
@@ -350,6 +353,7 @@ func (s *source) text(b *Batch, own int) (p []byte, owned bool) {
 	}
 	if owned = size > uint64(own); owned {
 		p = make([]byte, size)
+		b.extra += len(p)
 	} else {
 		p = b.alloc(int(size))
 	}

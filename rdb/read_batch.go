@@ -20,6 +20,8 @@ type Batch struct {
 	sizes   []size
 	mem     []byte // keys, values and elements; what does not fit has memory of its own
 	extra   int    // bytes of that
+	payload int    // bytes of the payload that it is of, 0 of a file
+	before  int64  // entries of the input in front of the batch
 	read    int64  // bytes of the input that the batch comes from
 	left    int64  // that there may be behind it
 	free    chan<- *Batch
@@ -84,11 +86,15 @@ func (b *Batch) full() bool {
 // alloc returns n bytes of the batch's memory, holding anything.
 func (b *Batch) alloc(n int) []byte {
 	if n > cap(b.mem)-len(b.mem) {
-		if b.mem != nil || n > batchMem {
+		room := batchMem
+		if b.payload > 0 {
+			room = min(room, b.payload)
+		}
+		if b.mem != nil || n > room {
 			b.extra += n
 			return make([]byte, n)
 		}
-		b.mem = make([]byte, 0, batchMem)
+		b.mem = make([]byte, 0, room)
 	}
 	at := len(b.mem)
 	b.mem = b.mem[:at+n]
@@ -198,7 +204,10 @@ func (b *Batch) Put(ks *db.Keyspace, o PutOptions) (n Counts, err error) {
 			}
 			done, what := b.put(ks, d, e, o.Replace)
 			if what != "" {
-				return n, &Error{Offset: e.offset, What: what, Doing: "the value of", DB: int(e.db), Key: append([]byte{}, e.key...), Type: e.code}
+				return n, &Error{
+					Offset: e.offset, What: what, Doing: "the value of", DB: int(e.db),
+					Key: append([]byte{}, e.key...), Type: e.code, Keys: b.before + n.Loaded + n.Expired,
+				}
 			}
 			if done {
 				n.Loaded++
@@ -232,7 +241,7 @@ func (b *Batch) reserve(ks *db.Keyspace, s size) {
 	}
 	left := b.left
 	if left >= unknownLeft {
-		left = 4 << 20
+		left = 1 << 20
 	}
 	keys := int(min(s.keys, int64(n)+left/max(1, b.read/int64(n))))
 	ks.DB(int(s.db)).Reserve(keys, int(float64(bytes)/float64(n)*float64(keys)))

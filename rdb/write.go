@@ -210,7 +210,7 @@ const everyKeys = 1024
 
 // view writes all entries of a database.
 func (k *keys) view(v *db.View) {
-	e, walk := k.encoder, v.Each
+	e, walk, before := k.encoder, v.Each, k.n
 	if k.o.Drain {
 		walk = v.Drain
 	}
@@ -237,7 +237,13 @@ func (k *keys) view(v *db.View) {
 		return e.err == nil
 	})
 	k.look()
+	if e.err == nil && k.n-before != int64(v.Len()) {
+		e.err = errDrained
+	}
 }
+
+// errDrained keeps a file with half the keys from taking the place of a good one.
+var errDrained = errors.New("the snapshot does not have all its keys any more")
 
 // look tells Progress how far it is, and whether to go on.
 func (k *keys) look() {

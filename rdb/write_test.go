@@ -92,7 +92,8 @@ func checkLZF(t *testing.T, z *lzf, src []byte, shrunk *int) {
 	}
 }
 
-func FuzzLZF(f *testing.F) {
+// FuzzCompress: what is compressed comes back.
+func FuzzCompress(f *testing.F) {
 	f.Add([]byte("aaaaaaaaaaaaaaaaaaaaaaaaaaaa"), []byte("abcabcabcabcabcabcabcabc"))
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		var z lzf
@@ -163,5 +164,17 @@ func BenchmarkLZF(b *testing.B) {
 				z.compress(out, src)
 			}
 		})
+	}
+}
+
+// TestDrainedSnapshot: a snapshot that was given up cannot be mistaken for an empty one.
+func TestDrainedSnapshot(t *testing.T) {
+	s := Take(fill(1000))
+	defer s.Release()
+	if err := Write(io.Discard, s, WriteOptions{Drain: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(io.Discard, s, WriteOptions{}); err != errDrained {
+		t.Errorf("written again: %v", err)
 	}
 }

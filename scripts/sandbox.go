@@ -15,7 +15,7 @@ const readOnly = "Attempt to modify a readonly table"
 
 // openers are the libraries beyond Lua's own. Each sets a global.
 func openers() []func(*lua.LState) {
-	return []func(*lua.LState){}
+	return []func(*lua.LState){OpenBit, OpenStruct, OpenCmsgpack, OpenCjson}
 }
 
 // baseNames are the functions of gopher-lua that scripts may have as they are.

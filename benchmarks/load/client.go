@@ -328,7 +328,7 @@ func (c *Client) runMany(s *Script, batches int64, hist *measure.Hist) error {
 			if err != nil {
 				return err
 			}
-			if k.left -= replies; k.left > 0 {
+			if k.left -= replies; k.left > 0 || replies == 0 { // zero: a push alone
 				continue
 			}
 			if k.left < 0 {

@@ -43,7 +43,8 @@
 // it was made, and one that a view or a copy sees is cloned before its first write, in
 // one place, own. A view is a copy of the top; it is read by other goroutines with no
 // lock, and dropping it is all the cleaning there is. One field of a frozen page may
-// still be written, since no view reads it: arm.
+// still be written, since no view reads it: arm. A view that is read for the last time
+// (Drain) gives its pages back one by one, by a hash that says how far it is.
 //
 // Deadlines. A page knows in arm when somebody (the wheel) will come and look at it,
 // and asks for an earlier visit when an earlier deadline is set. One appointment
@@ -116,6 +117,7 @@ type Table struct {
 	frame int64 // of bytes: page headers, directories, the top
 	seed  maphash.Seed
 	armer Armer
+	views *View // that live
 }
 
 // dir is one directory: pages by the hash bits after those of the top.
@@ -352,6 +354,10 @@ const TouchMax = 16
 func (t *Table) own(h uint64) *page {
 	p := t.page(h)
 	if t.Writable(p.epoch) {
+		return p
+	}
+	if t.past(h) {
+		p.epoch = t.Epoch()
 		return p
 	}
 	q := p.clone(t.Epoch())

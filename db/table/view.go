@@ -1,5 +1,10 @@
 package table
 
+import (
+	"math"
+	"sync/atomic"
+)
+
 // View is the table as it stood at one moment. It is read by any goroutine with no
 // lock while the table goes on changing.
 type View struct {
@@ -9,17 +14,31 @@ type View struct {
 	timed int // entries with a deadline
 	inner int // entries whose object has deadlines inside
 	token uint64
+	// Up to which hash Drain has come: what is below is read no more, and so is the owner's
+	// again. It is the one thing that reader and owner both look at while the table changes.
+	passed atomic.Uint64
+	next   *View // the next one of the table that lives; the owner's
 }
 
 // View returns the table as it stands now. It costs one copy of the top: the table
 // has one writer, and from here on that writer clones what the view can see before it
 // changes it. The view must be given back with Release, by the table's owner.
 func (t *Table) View() *View {
-	return &View{top: append([]*dir(nil), t.top...), shift: t.shift, count: t.count, timed: t.timed, inner: t.inner, token: t.Clock().Freeze()}
+	v := &View{top: append([]*dir(nil), t.top...), shift: t.shift, count: t.count, timed: t.timed, inner: t.inner, token: t.Clock().Freeze()}
+	v.next, t.views = t.views, v
+	return v
 }
 
 // Release ends a view; nobody may read it afterwards.
-func (t *Table) Release(v *View) { t.Clock().Release(v.token) }
+func (t *Table) Release(v *View) {
+	t.Clock().Release(v.token)
+	for at := &t.views; *at != nil; at = &(*at).next {
+		if *at == v {
+			*at = v.next
+			return
+		}
+	}
+}
 
 // Viewed tells whether any view lives, of this table or another of its clock.
 func (t *Table) Viewed() bool { return t.Clock().Viewed() }
@@ -36,22 +55,41 @@ func (v *View) Inner() int { return v.inner }
 // Each calls yield for every entry in hash order until it returns false.
 func (v *View) Each(yield func(Ref) bool) { each(v.top, yield) }
 
-// Drain is Each for the last time: what has been walked over is forgotten, so that pages
-// which the table has cloned meanwhile are garbage at once, and not only when the view ends.
-// A table of many keys has 256 directories, so at most so many parts of what is walked over
-// stay for longer.
+// Drain is Each for the last time: what has been walked over is given up at once. Its pages
+// need not be cloned any more before the owner writes to them, unless there is another view
+// of the table; and those that have been cloned are garbage as soon as their directory has been
+// walked over, of which a table of many keys has 256.
 func (v *View) Drain(yield func(Ref) bool) {
-	more := true
-	for i := range v.top {
-		if more {
-			each(v.top[i:i+1], func(r Ref) bool {
-				more = yield(r)
-				return more
-			})
+	for t, d := range v.top {
+		first := uint64(t) << v.shift
+		for i := uint64(0); i < uint64(len(d.pages)); {
+			p := d.pages[i]
+			i += 1 << (d.depth - p.depth)
+			for s, tag := range p.tags {
+				if tag != 0 && !yield(Ref{p: p, slot: s}) {
+					v.drained()
+					return
+				}
+			}
+			// Behind the last page this is 0, which drained corrects.
+			v.passed.Store(first + i<<(v.shift-d.depth))
 		}
-		v.top[i] = nil
+		v.top[t] = nil
 	}
+	v.drained()
+}
+
+// drained says that nothing of the view is read any more.
+func (v *View) drained() {
 	v.top = nil
+	v.passed.Store(math.MaxUint64)
+}
+
+// past tells whether no view reads the page of h any more, though it may be older than they
+// are.
+func (t *Table) past(h uint64) bool {
+	v := t.views
+	return v != nil && v.next == nil && h < v.passed.Load()
 }
 
 // Each is View.Each for the table itself, or for a table that is a value and that a view
