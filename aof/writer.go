@@ -63,19 +63,22 @@ type Writer struct {
 	unsynced atomic.Bool  // something written is not synced
 	failing  atomic.Bool  // the last write did not succeed
 
-	mu     sync.Mutex
-	work   sync.Cond // there is something in queue, or due
-	queue  []piece
-	spare  []piece
-	bufs   [][]byte // empty
-	asleep bool     // the writer waits for work
-	ticks  int64
-	due    bool // a sync, by the clock
-	giveUp bool // do not try again what fails: the file is about to be closed
-	set    Settings
-	nowMs  int64
-	syncMs int64 // when the last sync began
-	lastTS int64 // of the last annotation, Unix seconds
+	mu      sync.Mutex
+	work    sync.Cond // there is something in queue, or due
+	queue   []piece
+	spare   []piece
+	bufs    [][]byte // empty
+	asleep  bool     // the writer waits for work
+	arrived int      // calls of Append since the writer took what there was
+	group   int      // calls of Append for what it took
+	crowd   bool     // there was more than one call for what it took before
+	ticks   int64
+	due     bool // a sync, by the clock
+	giveUp  bool // do not try again what fails: the file is about to be closed
+	set     Settings
+	nowMs   int64
+	syncMs  int64 // when the last sync began
+	lastTS  int64 // of the last annotation, Unix seconds
 
 	// The writer's own.
 	cur         disk.File // nil: none
@@ -137,6 +140,7 @@ type Options struct {
 	Slow     func(event string, ns int64) // something took a millisecond or more
 	Aside    func(work func())            // runs work on a goroutine of its own, and has a processor for it
 	Mono     func() int64                 // monotonic nanoseconds
+	Pause    func()                       // waits a fraction of the time that a sync takes
 }
 
 // Level is how important a line of the log is.
@@ -191,6 +195,7 @@ func (w *Writer) Append(b []byte, unix int64) {
 		w.lastTS = unix
 		p.b = fmt.Appendf(p.b, "#TS:%d\r\n", unix)
 	}
+	w.arrived++
 	p.b = append(p.b, b...)
 	p.end = w.told.Add(int64(len(b)))
 	w.rouse()
@@ -242,10 +247,35 @@ func (w *Writer) Tick(nowMs int64) {
 	}
 }
 
+// gather waits for more to come before it is synced, as long as more comes: when a crowd
+// has just been answered, the first of it is back while the others are still on their way, and
+// a sync for it alone would make them wait for the next.
+func (w *Writer) gather(work []piece) []piece {
+	const most = 6 // pauses
+	for range most {
+		was := w.told.Load()
+		w.o.Pause()
+		if w.told.Load() == was {
+			break
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	work = append(work, w.queue...)
+	clear(w.queue)
+	w.queue = w.queue[:0]
+	w.group += w.arrived
+	w.arrived = 0
+	return work
+}
+
 // run is the writer.
 func (w *Writer) run() {
 	for {
 		work, set, due := w.take()
+		if set.Policy == Always && w.crowd {
+			work = w.gather(work)
+		}
 		for i := range work {
 			if p := &work[i]; p.do != nil {
 				p.do()
@@ -273,6 +303,7 @@ func (w *Writer) take() (work []piece, set Settings, due bool) {
 	}
 	w.asleep = false
 	w.seen = w.set
+	w.crowd, w.group, w.arrived = w.group > 1, w.arrived, 0
 	work, due = w.queue, w.due
 	w.queue, w.spare, w.due = w.spare[:0], nil, false
 	return work, w.set, due

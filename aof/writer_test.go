@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,7 +52,7 @@ func newBench(t *testing.T, d *faulty.Disk) *bench {
 			b.mu.Unlock()
 		},
 		Advanced: func() {}, Slow: func(string, int64) {}, Aside: func(work func()) { go work() },
-		Mono: func() int64 { return 0 },
+		Mono: func() int64 { return 0 }, Pause: runtime.Gosched,
 	})
 	return b
 }
