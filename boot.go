@@ -94,7 +94,7 @@ func (p *process) findData() (*source, error) {
 }
 
 func cantOpen(name string, err error) error {
-	return fmt.Errorf("Fatal error: can't open the RDB file %s for reading: %s", name, loop.SystemText(err))
+	return errors.New("Fatal error: can't open the RDB file " + name + " for reading: " + loop.SystemText(err))
 }
 
 // load loads the data set, while the server answers; joinJournal ends that. The process ends if it returns an

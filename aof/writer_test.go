@@ -30,7 +30,6 @@ type bench struct {
 	mu     sync.Mutex
 	status []string // as Changed told
 	log    []string
-	syncs  atomic.Int64
 	now    int64
 	want   []byte // the stream so far
 }
