@@ -271,6 +271,7 @@ func (s *Server) limitRewrites() {
 func (s *Server) JoinAppendFile(f AppendFile, on bool) {
 	s.AppendFile = f
 	s.appending.on = on
+	s.appending.stuckAt = s.KS.Now()
 	f.Configure(false)
 	if on {
 		s.Journal = f
