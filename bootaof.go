@@ -232,7 +232,8 @@ func (b *boot) flawed(files *aof.Files, read aof.Read, flaw *aof.Flaw) (again bo
 			index = i
 		}
 	}
-	torn := flaw.Torn && !flaw.InRDB && index == len(all)-1
+	// A rewrite names its increment before anything goes there: an empty one may follow.
+	torn := flaw.Torn && !flaw.InRDB && files.LastWritten() <= index
 	log.Warn(flaw.Error())
 	if torn && cfg.AOFLoadTruncated {
 		log.Warn(fmt.Sprintf("Warning: the append only file ends in the middle of something, as after a crash. Truncating %s at byte %d: %d bytes are dropped.",

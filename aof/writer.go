@@ -86,6 +86,7 @@ type Writer struct {
 	curPath     string
 	curSize     int64
 	retired     []disk.File // to be synced and closed before cur is
+	aside       *asideSync  // the sync that is under way, aside
 	lost        bool
 	unpublished bool  // the manifest does not name cur yet
 	free        bool  // and nobody waits for that: the file has been switched on just now
@@ -397,8 +398,13 @@ func (w *Writer) wrote() {
 	}
 	w.o.Log(Warning, "AOF write error looks solved. The server can write again.")
 	w.failing.Store(false)
-	w.is(Status{})
+	if !w.broken() {
+		w.is(Status{})
+	}
 }
+
+// broken tells whether only a rewrite will make the file count again.
+func (w *Writer) broken() bool { return w.lost || w.unpublished && !w.free }
 
 // fails notes that something went wrong; lost tells that it was a sync.
 func (w *Writer) fails(err error, lost bool) {
@@ -410,10 +416,8 @@ func (w *Writer) fails(err error, lost bool) {
 		w.o.Log(Warning, what+Reason(err))
 	}
 	w.lost = w.lost || lost
-	if !lost {
-		w.failing.Store(true)
-	}
-	w.is(Status{Err: err, Lost: w.lost})
+	w.failing.Store(!lost) // what is lost is not tried again
+	w.is(Status{Err: err, Lost: w.broken()})
 }
 
 // is publishes the status, if it is another.
@@ -427,6 +431,7 @@ func (w *Writer) is(s Status) {
 
 // syncNow puts all that is written on the disk, and waits for it.
 func (w *Writer) syncNow() {
+	w.endAside()
 	upTo := w.written.Load()
 	if w.synced == upTo || w.lost || w.cur == nil {
 		return
@@ -482,22 +487,68 @@ func (w *Writer) syncAside() {
 	w.mu.Lock()
 	w.syncMs = w.nowMs
 	w.mu.Unlock()
-	cur, old, upTo := w.cur, w.retired, w.written.Load()
-	w.retired = nil
+	a := &asideSync{cur: w.cur, old: w.retired, upTo: w.written.Load(), done: make(chan struct{})}
+	w.retired, w.aside = nil, a
 	w.o.Aside(func() {
-		var err error
-		for _, f := range old {
-			err = errors.Join(err, f.Sync(), f.Close())
-		}
-		err = errors.Join(err, cur.Sync())
+		a.run()
 		w.order(func() {
-			w.syncing.Store(false)
-			if err != nil && !w.lost && w.cur != nil {
-				w.fails(err, true)
+			if w.aside == a {
+				w.endAside()
 			}
-			w.synced = max(w.synced, upTo)
 		})
 	})
+}
+
+// asideSync is a sync under way beside the writer.
+type asideSync struct {
+	cur   disk.File
+	old   []disk.File // to be synced and closed before cur is
+	upTo  int64       // position of the stream
+	gone  bool        // the file does not count any more, nor does what became of it
+	begun atomic.Bool
+	done  chan struct{}
+	err   error // read after done
+}
+
+// run syncs the files, or waits until whoever came first has done so.
+func (a *asideSync) run() {
+	if a.begun.Swap(true) {
+		<-a.done
+		return
+	}
+	for _, f := range a.old {
+		a.err = errors.Join(a.err, f.Sync(), f.Close())
+	}
+	a.err = errors.Join(a.err, a.cur.Sync())
+	close(a.done)
+}
+
+// endAside waits for the sync that is under way aside, and takes up what became of it. What
+// is synced beside it would say nothing: the system tells of an error once, and the files
+// that were turned away from are being synced there. A sync that nobody has begun with is
+// done here: Options.Aside may need the executor, and that may be waiting for Flush.
+func (w *Writer) endAside() {
+	a := w.aside
+	if a == nil {
+		return
+	}
+	a.run()
+	w.aside = nil
+	w.syncing.Store(false)
+	switch {
+	case a.gone:
+	case a.err != nil && !w.lost:
+		w.fails(a.err, true)
+	case a.err == nil:
+		w.synced = max(w.synced, a.upTo)
+	}
+}
+
+// forsake says that the file at hand and those before it do not count any more.
+func (w *Writer) forsake() {
+	if w.aside != nil {
+		w.aside.gone = true
+	}
 }
 
 // advance publishes how far the stream is safe.
@@ -572,6 +623,7 @@ func (w *Writer) close() error {
 	if w.cur == nil {
 		return nil
 	}
+	w.endAside()
 	err := w.status.Err
 	if err == nil {
 		err = w.syncFiles()

@@ -356,7 +356,7 @@ func (s *Server) flushedAll() {
 // tickSave begins a snapshot if one is due.
 func (s *Server) tickSave() {
 	sv := &s.saving
-	if sv.job != nil || sv.closing || s.Loading.On {
+	if sv.job != nil || sv.closing || s.Loading.On || s.Busy() {
 		return
 	}
 	if sv.again {
