@@ -143,7 +143,7 @@ func (b *boot) replay(files *aof.Files, r *restore) (aof.Read, error) {
 	var run *cmd.Replayer
 	o := aof.LoadOptions{Log: b.p.log.Notice}
 	err := b.on(func() error {
-		b.table.KS.Flush()
+		b.table.Empty()
 		b.table.Loading.ReadBytes, b.table.Loading.KeysLoaded = 0, 0
 		b.table.KS.Replaying(true)
 		run = b.table.NewReplayer()
@@ -268,7 +268,7 @@ func (b *boot) salvage(files *aof.Files, index int, flaw *aof.Flaw) (again bool,
 	log.Warn("on-corrupt-data " + cfg.OnCorruptData.String() + ": the damaged files are kept in " + aside)
 	if cfg.OnCorruptData == config.CorruptEmpty {
 		log.Warn("The server starts without data.")
-		if err := b.on(func() error { b.table.KS.Flush(); return nil }); err != nil {
+		if err := b.on(func() error { b.table.Empty(); return nil }); err != nil {
 			return false, err
 		}
 		return false, b.refuse(b.newBase(files))
