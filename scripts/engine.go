@@ -170,7 +170,7 @@ func (e *Engine) load(source []byte, pin bool) (*Script, error) {
 		return nil, err
 	}
 	s.Flags = flags
-	if s.proto, err = compile(body, evalChunk); err != nil {
+	if s.proto, err = compileChunk(body, evalChunk); err != nil {
 		return nil, &Failure{Text: "ERR Error compiling script (new function): " + err.Error()}
 	}
 	e.cache.add(s)

@@ -169,6 +169,9 @@ func (e compileError) Error() string { return string(e) }
 // compile compiles a source. The errors of gopher-lua's parser have no other cause than
 // that the syntax is wrong, so all of them get the words that Lua uses most.
 func compile(source, chunk string) (*lua.FunctionProto, error) {
+	if err := checkNesting(source, chunk); err != nil {
+		return nil, err
+	}
 	stmts, err := parse.Parse(strings.NewReader(source), chunk)
 	if e, ok := err.(*parse.Error); ok {
 		line, token := e.Pos.Line, e.Token
@@ -187,8 +190,15 @@ func compile(source, chunk string) (*lua.FunctionProto, error) {
 	if err != nil {
 		return nil, compileError(chunk + ":1: " + err.Error())
 	}
-	// A chunk is called without arguments. Taking it for a function that may have some
-	// would make gopher-lua build a table of them for each call.
-	proto.IsVarArg = 0
 	return proto, nil
+}
+
+// compileChunk is compile for a chunk that is called without arguments. Taking it for a
+// function that may have some would make gopher-lua build a table of them for each call.
+func compileChunk(source, chunk string) (*lua.FunctionProto, error) {
+	proto, err := compile(source, chunk)
+	if err == nil {
+		proto.IsVarArg = 0
+	}
+	return proto, err
 }

@@ -140,7 +140,7 @@ func (e *Engine) compileLibrary(source string, may func(name string) error) (*Li
 	if err := may(name); err != nil {
 		return nil, err
 	}
-	proto, err := compile(body, functionChunk)
+	proto, err := compileChunk(body, functionChunk)
 	if err != nil {
 		return nil, wrong("Error compiling function: " + err.Error())
 	}

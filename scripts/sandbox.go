@@ -20,7 +20,7 @@ func openers() []func(*lua.LState) {
 
 // baseNames are the functions of gopher-lua that scripts may have as they are.
 func baseNames() []string {
-	return []string{"assert", "error", "ipairs", "load", "loadstring", "next", "pairs", "rawequal", "rawget",
+	return []string{"assert", "error", "ipairs", "next", "pairs", "rawequal", "rawget",
 		"select", "type", "_VERSION"}
 }
 
@@ -111,6 +111,7 @@ func (s *state) baseFunctions() map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
 		"pcall": s.pcall, "xpcall": s.xpcall, "tostring": s.toString, "tonumber": s.toNumber,
 		"rawset": s.rawSet, "setmetatable": s.setMetatable, "getmetatable": s.getMetatable,
+		"loadstring": s.loadString, "load": s.loadPieces,
 		"unpack": s.unpack, "collectgarbage": s.collectGarbage, "gcinfo": s.gcInfo,
 	}
 }
