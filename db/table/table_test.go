@@ -574,7 +574,7 @@ func TestDrain(t *testing.T) {
 			i++
 			got[string(r.Key())] = string(r.Bytes()) == "v"
 			return true
-		})
+		}, nil)
 		tab.Release(v)
 		if len(want) != n || len(got) != n {
 			t.Fatalf("%d keys, %d and %d seen", n, len(want), len(got))
@@ -589,7 +589,7 @@ func TestDrain(t *testing.T) {
 		v.Drain(func(Ref) bool {
 			seen++
 			return seen < 3
-		})
+		}, nil)
 		tab.Release(v)
 		if seen > 3 {
 			t.Errorf("went on after the end: %d", seen)
