@@ -17,11 +17,13 @@ import (
 //
 // Every thousand keys the writer puts between its own entries what has come; the order of
 // keys in a file means nothing. A page costs the executor about twice what a clone does.
-// Strings are not compressed, which would cost much more.
+// Strings are not compressed, which would cost much more. What waits is about half of what
+// the pages would be; only if the disk stands still does it become much.
 //
 // Taking a page and encoding it are one under the lock, so when the writer closes, all that
-// was taken is there. It holds the lock for some instructions; the executor never waits
-// longer than that.
+// was taken is there. But for that moment nobody waits for the lock: a goroutine that is woken
+// by another begins on that one's processor, and the executor's is not to be shared. The
+// executor then clones the page, and the writer comes again a thousand keys later.
 type help struct {
 	view    *db.View
 	history History
@@ -47,9 +49,11 @@ func newHelp(v *db.View, history History, version int) *help {
 	return &help{view: v, history: history, e: encoder{version: version}}
 }
 
-// take encodes the keys of a page, on the executor. False: the writer has them.
+// take encodes the keys of a page, on the executor. False: it did not, and somebody else does.
 func (h *help) take(o db.Offer) bool {
-	h.mu.Lock()
+	if !h.mu.TryLock() {
+		return false
+	}
 	defer h.mu.Unlock()
 	if h.closed {
 		return false
@@ -75,10 +79,17 @@ func (h *help) cut() {
 	}
 }
 
-// pieces returns what is there to be written. It belongs to the caller until used.
-func (h *help) pieces() []piece {
-	h.mu.Lock()
+// pieces returns what is there to be written, and takes back the memory of what was.
+func (h *help) pieces(used []piece) []piece {
+	if !h.mu.TryLock() {
+		return nil
+	}
 	defer h.mu.Unlock()
+	for _, p := range used {
+		if len(h.free) < keepPieces {
+			h.free = append(h.free, p.bytes[:0])
+		}
+	}
 	got := h.full
 	h.full = nil
 	return got
@@ -92,15 +103,6 @@ func (h *help) close() []piece {
 	return append(h.full, piece{h.e.buf, h.keys})
 }
 
-// used gives the memory of a piece back.
-func (h *help) used(p piece) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.free) < keepPieces {
-		h.free = append(h.free, p.bytes[:0])
-	}
-}
-
 // helped writes what the executor has encoded.
 func (k *keys) helped(pieces []piece) {
 	if len(pieces) == 0 {
@@ -110,6 +112,5 @@ func (k *keys) helped(pieces []piece) {
 	for _, p := range pieces {
 		k.pass(p.bytes)
 		k.n += p.keys
-		k.help.used(p)
 	}
 }

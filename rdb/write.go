@@ -202,9 +202,10 @@ func Write(w io.Writer, s *Snapshot, o WriteOptions) error {
 type keys struct {
 	*encoder
 	o      *WriteOptions
-	n      int64 // written
-	reckon int64 // at which of them Progress is looked at next
-	help   *help // of the database at hand, or nil
+	n      int64   // written
+	reckon int64   // at which of them Progress is looked at next
+	help   *help   // of the database at hand, or nil
+	used   []piece // of it, written last
 }
 
 // everyKeys is how many keys are written between two looks at Progress.
@@ -225,7 +226,7 @@ func (k *keys) view(v *db.View) {
 		k.help = newHelp(v, k.o.History, e.version)
 		v.Drain(write, k.help.take)
 		k.helped(k.help.close())
-		k.help = nil
+		k.help, k.used = nil, nil
 	} else {
 		v.Each(write)
 	}
@@ -260,7 +261,9 @@ var errDrained = errors.New("the snapshot does not have all its keys any more")
 // look tells Progress how far it is, and whether to go on.
 func (k *keys) look() {
 	if k.help != nil {
-		k.helped(k.help.pieces())
+		got := k.help.pieces(k.used)
+		k.helped(got)
+		k.used = got
 	}
 	k.reckon = k.n + everyKeys
 	if p := k.o.Progress; p != nil {
