@@ -10,7 +10,7 @@ PLAY    := GORACE=halt_on_error=1
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test crash oracle fuzz soak bench compare lint fmt deps
+.PHONY: help build run test crash oracle fuzz soak clients bench compare lint fmt deps
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ soak: build ## ten million messages to a thousand subscribers, and slow ones tha
 
 bench: ## Go benchmarks of the structures, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./resp ./db/... ./metrics ./cmd
+
+clients: deps build ## drive Redust and redis-server through client libraries of Go, Python, Node.js and Java
+	$(GO) run ./tests/clients -redust $(BIN) $(ARGS)
 
 compare: deps build ## compare with redis-server: throughput, latency, CPU per operation (ARGS for options)
 	$(GO) run ./benchmarks/compare -redust $(BIN) $(ARGS)

@@ -94,7 +94,7 @@ func (p *process) findData() (*source, error) {
 }
 
 func cantOpen(name string, err error) error {
-	return fmt.Errorf("Fatal error: can't open the RDB file %s for reading: %s", name, loop.SystemText(err))
+	return errors.New("Fatal error: can't open the RDB file " + name + " for reading: " + loop.SystemText(err))
 }
 
 // load loads the data set, while the server answers; joinJournal ends that. The process ends if it returns an
@@ -309,11 +309,12 @@ func (b *boot) damaged(name string, info rdb.Info, e *rdb.Error) error {
 	}
 	log.Warn("on-corrupt-data " + b.p.cfg.OnCorruptData.String() + ": the damaged file is kept as " + aside)
 	if b.p.cfg.OnCorruptData == config.CorruptSalvage {
-		log.Warn(fmt.Sprintf("The server starts with the %d keys that were intact.", b.table.Loading.KeysLoaded))
-		return nil
+		keys := b.table.Loading.KeysLoaded // nobody changes it now
+		log.Warn(fmt.Sprintf("The server starts with the %d keys that were intact.", keys))
+		return b.on(func() error { b.table.Unsaved(keys); return nil })
 	}
 	log.Warn("The server starts without data.")
-	return b.on(func() error { b.table.KS.Flush(); return nil })
+	return b.on(func() error { b.table.Empty(); return nil })
 }
 
 // writtenBy says who wrote a file, and when, as far as it tells.

@@ -313,6 +313,14 @@ func TestDamagedFile(t *testing.T) {
 			if got := say(t, s.addr(), "SAVE"); got != "OK" {
 				t.Error(got)
 			}
+			if r.least > 0 { // with rules, nobody has to ask for that
+				dir = withFile(t, r.file)
+				s = spawn(t, nil, "", "--port", "%PORT", "--bind", "127.0.0.1", "--save", "3600 1", "--dir", dir, "--on-corrupt-data", "salvage")
+				s.wait("Background saving terminated with success")
+				if !exists(filepath.Join(dir, "dump.rdb")) {
+					t.Error("what was salvaged is nowhere")
+				}
+			}
 
 			s, dir = start("empty")
 			s.wait("Ready to accept connections")

@@ -53,7 +53,11 @@ func (p *process) findJournal() (*source, error) {
 	}
 	files, err := aof.Find(at)
 	if err != nil {
-		return nil, p.unreadable(err)
+		if err := p.unreadable(err); err != nil {
+			return nil, err
+		}
+		// Nothing, and no snapshot instead.
+		return &source{load: func(*boot) error { return nil }, done: func(string) {}}, nil
 	}
 	if files == nil {
 		if p.restore != nil {
@@ -139,7 +143,7 @@ func (b *boot) replay(files *aof.Files, r *restore) (aof.Read, error) {
 	var run *cmd.Replayer
 	o := aof.LoadOptions{Log: b.p.log.Notice}
 	err := b.on(func() error {
-		b.table.KS.Flush()
+		b.table.Empty()
 		b.table.Loading.ReadBytes, b.table.Loading.KeysLoaded = 0, 0
 		b.table.KS.Replaying(true)
 		run = b.table.NewReplayer()
@@ -228,7 +232,8 @@ func (b *boot) flawed(files *aof.Files, read aof.Read, flaw *aof.Flaw) (again bo
 			index = i
 		}
 	}
-	torn := flaw.Torn && !flaw.InRDB && index == len(all)-1
+	// A rewrite names its increment before anything goes there: an empty one may follow.
+	torn := flaw.Torn && !flaw.InRDB && files.LastWritten() <= index
 	log.Warn(flaw.Error())
 	if torn && cfg.AOFLoadTruncated {
 		log.Warn(fmt.Sprintf("Warning: the append only file ends in the middle of something, as after a crash. Truncating %s at byte %d: %d bytes are dropped.",
@@ -263,7 +268,7 @@ func (b *boot) salvage(files *aof.Files, index int, flaw *aof.Flaw) (again bool,
 	log.Warn("on-corrupt-data " + cfg.OnCorruptData.String() + ": the damaged files are kept in " + aside)
 	if cfg.OnCorruptData == config.CorruptEmpty {
 		log.Warn("The server starts without data.")
-		if err := b.on(func() error { b.table.KS.Flush(); return nil }); err != nil {
+		if err := b.on(func() error { b.table.Empty(); return nil }); err != nil {
 			return false, err
 		}
 		return false, b.refuse(b.newBase(files))

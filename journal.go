@@ -50,6 +50,7 @@ func (p *process) joinJournal(table *cmd.Server, srv *loop.Server) error {
 		Slow:  func(event string, ns int64) { srv.Post(func() { table.Slice(event, ns) }) },
 		Aside: srv.Aside,
 		Mono:  srv.Mono,
+		Pause: loop.Pause,
 	})
 	result := make(chan error, 1)
 	srv.Post(func() {

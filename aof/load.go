@@ -24,8 +24,9 @@ import (
 // The manifest is written before the move, so whatever happens in between, Find sees on the
 // next start what is left to do.
 //
-// A crash tears the end of the file that was being written, which is the last one: that is
-// no damage (Flaw.Torn), and Mend cuts the torn end off. The same in another file is damage.
+// A crash tears the end of the file that was being written, which is the last one that is not
+// empty (a rewrite may just have made the next): that is no damage (Flaw.Torn), and Mend cuts
+// the torn end off. The same in another file is damage.
 
 // Place says where an append only file lies.
 type Place struct {
@@ -77,6 +78,18 @@ func Find(p Place) (*Files, error) {
 		return nil, nil
 	}
 	return f, nil
+}
+
+// LastWritten is the index of the last file in Manifest.Files() that holds anything, 0 if
+// none does: the one that was being written.
+func (f *Files) LastWritten() int {
+	last := 0
+	for i, size := range f.Sizes {
+		if size > 0 {
+			last = i
+		}
+	}
+	return last
 }
 
 // MissingError is a file that the manifest names and that is not there.

@@ -145,9 +145,10 @@ func (r *Rewrite) Drop() error {
 
 // turn is Turn, on the writer.
 func (w *Writer) turn(r *Rewrite, at int64) error {
-	if w.lost && r.kind == Next {
+	if w.broken() && r.kind == Next {
 		return errors.Join(errLost, r.f.Close())
 	}
+	w.opened.Store(true) // what was open before may have been closed since Turn
 	switch {
 	case w.cur == nil:
 	case w.lost || w.unpublished:
@@ -164,6 +165,7 @@ func (w *Writer) turn(r *Rewrite, at int64) error {
 		w.unsynced.Store(true)
 	}
 	if r.kind == Fresh {
+		w.forsake()
 		w.free = w.free || w.cur == nil
 		w.unpublished, w.lost = true, false
 		w.written.Store(at)
@@ -227,6 +229,7 @@ func (r *Rewrite) tell(size int64) {
 			return
 		}
 		w.unpublished, w.free = false, false
+		w.advance(w.seen) // before anybody hears that it counts
 		w.curPath = w.place.Path(r.incr.Name)
 		if !w.lost && !w.failing.Load() {
 			w.is(Status{})
@@ -352,13 +355,14 @@ func (w *Writer) Start(p Place, s *rdb.Snapshot, asRDB bool, o rdb.WriteOptions)
 		w.o.Log(Notice, "Creating AOF base file "+b.Name+" on server start")
 		m.Base, dirty = &b, true
 	}
-	what := "Opening"
+	what, open := "Opening", p.FS.Append
 	if len(m.Incr) == 0 {
 		m.Incr, dirty = []File{m.NextIncr(p.Name)}, true
-		what = "Creating"
+		// A file of that name may be there, of a rewrite that came to no end. It never counted.
+		what, open = "Creating", p.FS.Create
 	}
 	last := m.Incr[len(m.Incr)-1]
-	f, err := p.FS.Append(p.Path(last.Name))
+	f, err := open(p.Path(last.Name))
 	if err != nil {
 		return fmt.Errorf("aof: open %s: %w", last.Name, err)
 	}
@@ -387,6 +391,7 @@ func (w *Writer) Start(p Place, s *rdb.Snapshot, asRDB bool, o rdb.WriteOptions)
 		w.cur, w.curFS, w.curPath, w.curSize = f, p.FS, p.Path(last.Name), size
 		w.written.Store(w.told.Load())
 		w.synced = w.told.Load()
+		w.advance(w.seen) // before the first client is let in
 		close(done)
 	})
 	<-done

@@ -63,19 +63,22 @@ type Writer struct {
 	unsynced atomic.Bool  // something written is not synced
 	failing  atomic.Bool  // the last write did not succeed
 
-	mu     sync.Mutex
-	work   sync.Cond // there is something in queue, or due
-	queue  []piece
-	spare  []piece
-	bufs   [][]byte // empty
-	asleep bool     // the writer waits for work
-	ticks  int64
-	due    bool // a sync, by the clock
-	giveUp bool // do not try again what fails: the file is about to be closed
-	set    Settings
-	nowMs  int64
-	syncMs int64 // when the last sync began
-	lastTS int64 // of the last annotation, Unix seconds
+	mu      sync.Mutex
+	work    sync.Cond // there is something in queue, or due
+	queue   []piece
+	spare   []piece
+	bufs    [][]byte // empty
+	asleep  bool     // the writer waits for work
+	arrived int      // calls of Append since the writer took what there was
+	group   int      // calls of Append for what it took
+	crowd   bool     // there was more than one call for what it took before
+	ticks   int64
+	due     bool // a sync, by the clock
+	giveUp  bool // do not try again what fails: the file is about to be closed
+	set     Settings
+	nowMs   int64
+	syncMs  int64 // when the last sync began
+	lastTS  int64 // of the last annotation, Unix seconds
 
 	// The writer's own.
 	cur         disk.File // nil: none
@@ -83,6 +86,7 @@ type Writer struct {
 	curPath     string
 	curSize     int64
 	retired     []disk.File // to be synced and closed before cur is
+	aside       *asideSync  // the sync that is under way, aside
 	lost        bool
 	unpublished bool  // the manifest does not name cur yet
 	free        bool  // and nobody waits for that: the file has been switched on just now
@@ -137,6 +141,7 @@ type Options struct {
 	Slow     func(event string, ns int64) // something took a millisecond or more
 	Aside    func(work func())            // runs work on a goroutine of its own, and has a processor for it
 	Mono     func() int64                 // monotonic nanoseconds
+	Pause    func()                       // waits a fraction of the time that a sync takes
 }
 
 // Level is how important a line of the log is.
@@ -191,6 +196,7 @@ func (w *Writer) Append(b []byte, unix int64) {
 		w.lastTS = unix
 		p.b = fmt.Appendf(p.b, "#TS:%d\r\n", unix)
 	}
+	w.arrived++
 	p.b = append(p.b, b...)
 	p.end = w.told.Add(int64(len(b)))
 	w.rouse()
@@ -242,10 +248,35 @@ func (w *Writer) Tick(nowMs int64) {
 	}
 }
 
+// gather waits for more to come before it is synced, as long as more comes: when a crowd
+// has just been answered, the first of it is back while the others are still on their way, and
+// a sync for it alone would make them wait for the next.
+func (w *Writer) gather(work []piece) []piece {
+	const most = 6 // pauses
+	for range most {
+		was := w.told.Load()
+		w.o.Pause()
+		if w.told.Load() == was {
+			break
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	work = append(work, w.queue...)
+	clear(w.queue)
+	w.queue = w.queue[:0]
+	w.group += w.arrived
+	w.arrived = 0
+	return work
+}
+
 // run is the writer.
 func (w *Writer) run() {
 	for {
 		work, set, due := w.take()
+		if set.Policy == Always && w.crowd {
+			work = w.gather(work)
+		}
 		for i := range work {
 			if p := &work[i]; p.do != nil {
 				p.do()
@@ -273,6 +304,7 @@ func (w *Writer) take() (work []piece, set Settings, due bool) {
 	}
 	w.asleep = false
 	w.seen = w.set
+	w.crowd, w.group, w.arrived = w.group > 1, w.arrived, 0
 	work, due = w.queue, w.due
 	w.queue, w.spare, w.due = w.spare[:0], nil, false
 	return work, w.set, due
@@ -366,8 +398,13 @@ func (w *Writer) wrote() {
 	}
 	w.o.Log(Warning, "AOF write error looks solved. The server can write again.")
 	w.failing.Store(false)
-	w.is(Status{})
+	if !w.broken() {
+		w.is(Status{})
+	}
 }
+
+// broken tells whether only a rewrite will make the file count again.
+func (w *Writer) broken() bool { return w.lost || w.unpublished && !w.free }
 
 // fails notes that something went wrong; lost tells that it was a sync.
 func (w *Writer) fails(err error, lost bool) {
@@ -379,10 +416,8 @@ func (w *Writer) fails(err error, lost bool) {
 		w.o.Log(Warning, what+Reason(err))
 	}
 	w.lost = w.lost || lost
-	if !lost {
-		w.failing.Store(true)
-	}
-	w.is(Status{Err: err, Lost: w.lost})
+	w.failing.Store(!lost) // what is lost is not tried again
+	w.is(Status{Err: err, Lost: w.broken()})
 }
 
 // is publishes the status, if it is another.
@@ -396,6 +431,7 @@ func (w *Writer) is(s Status) {
 
 // syncNow puts all that is written on the disk, and waits for it.
 func (w *Writer) syncNow() {
+	w.endAside()
 	upTo := w.written.Load()
 	if w.synced == upTo || w.lost || w.cur == nil {
 		return
@@ -451,22 +487,68 @@ func (w *Writer) syncAside() {
 	w.mu.Lock()
 	w.syncMs = w.nowMs
 	w.mu.Unlock()
-	cur, old, upTo := w.cur, w.retired, w.written.Load()
-	w.retired = nil
+	a := &asideSync{cur: w.cur, old: w.retired, upTo: w.written.Load(), done: make(chan struct{})}
+	w.retired, w.aside = nil, a
 	w.o.Aside(func() {
-		var err error
-		for _, f := range old {
-			err = errors.Join(err, f.Sync(), f.Close())
-		}
-		err = errors.Join(err, cur.Sync())
+		a.run()
 		w.order(func() {
-			w.syncing.Store(false)
-			if err != nil && !w.lost && w.cur != nil {
-				w.fails(err, true)
+			if w.aside == a {
+				w.endAside()
 			}
-			w.synced = max(w.synced, upTo)
 		})
 	})
+}
+
+// asideSync is a sync under way beside the writer.
+type asideSync struct {
+	cur   disk.File
+	old   []disk.File // to be synced and closed before cur is
+	upTo  int64       // position of the stream
+	gone  bool        // the file does not count any more, nor does what became of it
+	begun atomic.Bool
+	done  chan struct{}
+	err   error // read after done
+}
+
+// run syncs the files, or waits until whoever came first has done so.
+func (a *asideSync) run() {
+	if a.begun.Swap(true) {
+		<-a.done
+		return
+	}
+	for _, f := range a.old {
+		a.err = errors.Join(a.err, f.Sync(), f.Close())
+	}
+	a.err = errors.Join(a.err, a.cur.Sync())
+	close(a.done)
+}
+
+// endAside waits for the sync that is under way aside, and takes up what became of it. What
+// is synced beside it would say nothing: the system tells of an error once, and the files
+// that were turned away from are being synced there. A sync that nobody has begun with is
+// done here: Options.Aside may need the executor, and that may be waiting for Flush.
+func (w *Writer) endAside() {
+	a := w.aside
+	if a == nil {
+		return
+	}
+	a.run()
+	w.aside = nil
+	w.syncing.Store(false)
+	switch {
+	case a.gone:
+	case a.err != nil && !w.lost:
+		w.fails(a.err, true)
+	case a.err == nil:
+		w.synced = max(w.synced, a.upTo)
+	}
+}
+
+// forsake says that the file at hand and those before it do not count any more.
+func (w *Writer) forsake() {
+	if w.aside != nil {
+		w.aside.gone = true
+	}
 }
 
 // advance publishes how far the stream is safe.
@@ -541,6 +623,7 @@ func (w *Writer) close() error {
 	if w.cur == nil {
 		return nil
 	}
+	w.endAside()
 	err := w.status.Err
 	if err == nil {
 		err = w.syncFiles()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,7 +30,6 @@ type bench struct {
 	mu     sync.Mutex
 	status []string // as Changed told
 	log    []string
-	syncs  atomic.Int64
 	now    int64
 	want   []byte // the stream so far
 }
@@ -51,7 +51,7 @@ func newBench(t *testing.T, d *faulty.Disk) *bench {
 			b.mu.Unlock()
 		},
 		Advanced: func() {}, Slow: func(string, int64) {}, Aside: func(work func()) { go work() },
-		Mono: func() int64 { return 0 },
+		Mono: func() int64 { return 0 }, Pause: runtime.Gosched,
 	})
 	return b
 }
@@ -427,6 +427,118 @@ func TestCloseGivesUp(t *testing.T) {
 	}
 	if b.Acked() != math.MaxInt64 {
 		t.Errorf("somebody still waits")
+	}
+}
+
+// A file that a rewrite has left behind, and that no manifest names, is not added to.
+func TestStartOverLeftovers(t *testing.T) {
+	d := faulty.New()
+	b := newBench(t, d)
+	b.start(Settings{Policy: Always})
+	if err := b.rewrite(Alone); err != nil { // no increment is named any more
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	b.Close(func(err error) { done <- err })
+	<-done
+	m, err := ReadManifest(b.place)
+	if err != nil || len(m.Incr) != 0 {
+		t.Fatal(m, err)
+	}
+	f, err := d.Create(b.place.Path(m.NextIncr("a").Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write([]byte("*1\r\n$8\r\nFLUSHALL\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	b = newBench(t, d)
+	b.start(Settings{Policy: Always})
+	end := b.add(1)
+	b.until("written", func() bool { return b.Acked() == end })
+	if got := b.stream(d); !bytes.Equal(got, b.want) {
+		t.Errorf("the file is %q, want %q", got, b.want)
+	}
+}
+
+// A file that is lost stays so until a rewrite is over, though its increment is written.
+func TestLostUntilRewritten(t *testing.T) {
+	d := faulty.New()
+	b := newBench(t, d)
+	b.start(Settings{Policy: EverySec})
+	end := b.add(1)
+	b.until("first", func() bool { return b.Acked() == end })
+	d.Limit(d.Used())
+	b.add(2)
+	b.until("fails", func() bool { return b.statuses() == "No space left on device" })
+	if err := b.Flush(); err == nil { // SHUTDOWN: what is not written is given up
+		t.Fatal("flushed to a full disk")
+	}
+	d.Limit(-1)
+	r := b.NewRewrite(Fresh, b.place)
+	if err := r.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	s := rdb.Take(b.ks)
+	r.Turn()
+	b.add(3)
+	b.until("written", func() bool { return b.Behind() == 0 })
+	d.Hook(func(op faulty.Op) error { return syscall.ENOSPC })
+	if err := r.Write(s, true, rdb.WriteOptions{}); err == nil {
+		t.Fatal("rewritten without a disk")
+	}
+	d.Hook(nil)
+	s.Release()
+	const lost = "No space left on device; No space left on device, lost"
+	if got := b.statuses(); got != lost {
+		t.Fatalf("told %s, want %s", got, lost)
+	}
+	if b.Acked() != end {
+		t.Errorf("acknowledged up to %d", b.Acked())
+	}
+	if err := b.rewrite(Next); !errors.Is(err, errLost) {
+		t.Errorf("went on from what is lost: %v", err)
+	}
+	if err := b.rewrite(Fresh); err != nil {
+		t.Fatal(err)
+	}
+	last := b.add(4)
+	b.until("recovers", func() bool { return b.Acked() == last })
+	if got := b.statuses(); got != lost+"; ok" {
+		t.Errorf("told %s", got)
+	}
+}
+
+// Flush does not wait for a sync aside that cannot begin because the executor waits for Flush,
+// and does not overlook that it failed.
+func TestFlushTakesOverSync(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		d := faulty.New()
+		b := newBench(t, d)
+		work := make(chan func(), 100)
+		b.o.Aside = func(f func()) { work <- f }
+		b.start(Settings{Policy: EverySec})
+		b.add(1)
+		b.until("due", func() bool { return b.syncing.Load() })
+		if fails {
+			d.Hook(func(op faulty.Op) error {
+				if op.Kind == faulty.Sync {
+					return syscall.EIO
+				}
+				return nil
+			})
+		}
+		done := make(chan error, 1)
+		go func() { done <- b.Flush() }()
+		select {
+		case err := <-done:
+			if (err != nil) != fails {
+				t.Errorf("flushed: %v", err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("waits for the sync")
+		}
+		d.Hook(nil)
 	}
 }
 

@@ -173,6 +173,11 @@ func (s *Server) turn(j *rewriteJob) {
 		s.Host.Background(func() { j.err = j.r.Drop() }, func() { s.rewritten(j) })
 		return
 	}
+	if s.Busy() {
+		// Half of what the script does is in the data set, and its unit is not in the journal.
+		s.Host.After(scriptGapMs, func() { s.turn(j) })
+		return
+	}
 	s.TellJournal()
 	s.NameDB()
 	j.snap, j.asRDB, j.opt = s.AppendSnapshot()
@@ -223,7 +228,7 @@ func (s *Server) rewritten(j *rewriteJob) {
 	switch {
 	case j.stop:
 		s.Host.Log(config.LogNotice, "Background AOF rewrite given up")
-		a.scheduled = a.first // switched on again meanwhile
+		a.scheduled = a.first || a.lost // switched on again meanwhile, or still not whole
 		return
 	case j.err != nil:
 		s.Host.Log(config.LogWarning, "Background AOF rewrite terminated with error: "+j.err.Error())
@@ -234,6 +239,7 @@ func (s *Server) rewritten(j *rewriteJob) {
 		return
 	}
 	a.failed, a.failures, a.again, a.delayMin = false, 0, 0, 0
+	a.scheduled = a.scheduled || a.lost // lost once more, while the manifest was written
 	if j.kind == RewriteFresh {
 		a.first = false
 	}
@@ -265,6 +271,7 @@ func (s *Server) limitRewrites() {
 func (s *Server) JoinAppendFile(f AppendFile, on bool) {
 	s.AppendFile = f
 	s.appending.on = on
+	s.appending.stuckAt = s.KS.Now()
 	f.Configure(false)
 	if on {
 		s.Journal = f
@@ -291,7 +298,10 @@ func (s *Server) appendOnly() {
 			a.job.r.Progress().Cancel()
 		}
 	default:
-		s.TellJournal()
+		// CONFIG SET is running: what was run before it in this batch, or in its transaction,
+		// still goes to the file.
+		s.effects.end(s.ctx.Client)
+		s.tellAll()
 		s.Journal = nil
 		s.AppendFile.Close()
 		if a.job != nil {

@@ -37,7 +37,7 @@ func newVocabulary() *vocabulary {
 			"nx|xx": "condition", "nx|xx|gt|lt": "condition", "async|sync": "flush-type", "byte|bit": "unit",
 			"ex|px|exat|pxat|keepttl": "expiration", "ex|px|exat|pxat|persist": "expiration", "asc|desc": "order",
 			"auth|auth2": "authentication", "schedule|cancel": "operation", "count|reset": "operation",
-			"write|all": "mode", "yes|sync|no": "mode", "client|caching yes|no": "mode", "and|or|xor|not": "operation",
+			"write|all": "mode", "yes|sync|no": "mode", "flush|append|replace": "policy", "client|caching yes|no": "mode", "and|or|xor|not": "operation",
 			"start": "range", "end": "end-unit-block",
 			"GET": "get-block", "SET": "set-block", "INCRBY": "incrby-block", "overflow": "write",
 			"set|incrby": "write-operation", "bitfield get": "operation",

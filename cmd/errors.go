@@ -254,6 +254,11 @@ func errIntBetween(lo, hi int64) error {
 	return resp.Error("ERR value is out of range, value must between " + strconv.FormatInt(lo, 10) + " and " + strconv.FormatInt(hi, 10))
 }
 
+// errBlockInScript refuses to wait in a script, where other commands go on without.
+func errBlockInScript(c *Ctx) error {
+	return resp.Error("ERR " + upToNUL(c.Arg(0)) + " command is not allowed with BLOCK option from scripts")
+}
+
 // errArgument names an argument that a command does not have.
 func errArgument(arg []byte) error { return resp.Error("ERR unknown argument: " + upToNUL(arg)) }
 

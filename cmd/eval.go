@@ -19,6 +19,8 @@ func evalCommands() []*Command {
 			Doc: Doc{Group: "scripting", Since: since, Complexity: complexity, Summary: summary, Syntax: syntax, Hints: hints}}
 	}
 	everywhere := []string{"request_policy:all_nodes", "response_policy:all_succeeded"}
+	flush := sub("flush", "2.6.0", "O(N) with N being the number of scripts in cache", "Forgets all scripts.", "[<ASYNC | SYNC>]", -2, NoScript, scriptFlush, everywhere...)
+	flush.Doc.History = [][2]string{{"6.2.0", "The modes ASYNC and SYNC."}}
 	return []*Command{
 		{
 			Name: "eval", Arity: -3, Run: evalSource, Flags: eval | MayReplicate, ACL: acl.Scripting, Keys: []KeySpec{own},
@@ -48,7 +50,7 @@ func evalCommands() []*Command {
 				sub("exists", "2.6.0", "O(N) with N being the number of scripts to check (so checking a single script is an O(1) operation).",
 					"Tells which scripts the server knows.", "sha1 [sha1 ...]", -3, NoScript, scriptExists,
 					"request_policy:all_shards", "response_policy:agg_logical_and"),
-				sub("flush", "2.6.0", "O(N) with N being the number of scripts in cache", "Forgets all scripts.", "[<ASYNC | SYNC>]", -2, NoScript, scriptFlush, everywhere...),
+				flush,
 				sub("kill", "2.6.0", "O(1)", "Ends the script that is running.", "", 2, NoScript|AllowBusy, scriptKill,
 					"request_policy:all_shards", "response_policy:one_succeeded"),
 				sub("load", "2.6.0", "O(N) with N being the length in bytes of the script body.", "Compiles a script and keeps it.", "script", 3, NoScript|Stale, scriptLoad, everywhere...),

@@ -40,10 +40,17 @@ func (s *Server) BeginLoad(totalBytes int64) {
 func (s *Server) StoreBatch(b *rdb.Batch, o rdb.PutOptions) (rdb.Counts, error) {
 	for _, src := range b.Functions {
 		if err := s.LoadFunction(src); err != nil {
-			return rdb.Counts{}, err
+			return rdb.Counts{}, fmt.Errorf("a library of functions in the file: %w", err)
 		}
 	}
 	return b.Put(s.KS, o)
+}
+
+// Empty removes everything that a file could hold, before one is loaded: keys, and libraries
+// of functions, which FLUSHALL would leave.
+func (s *Server) Empty() {
+	s.KS.Flush()
+	s.FlushFunctions()
 }
 
 // EndLoad says that the load is over: commands are let through.

@@ -38,7 +38,7 @@ func debugReload(c *Ctx) error {
 	}
 	if flush {
 		c.replacing(nil, nil)
-		c.KS.Flush()
+		c.Empty()
 	}
 	c.Flushed(nil, 0) // whoever watches or waits for a key is to look again
 	err := c.reload(rdb.PutOptions{Replace: merge})

@@ -121,7 +121,7 @@ func debugLoadAOF(c *Ctx) error {
 	}
 	s.Journal = nil
 	outer := *c
-	s.KS.Flush()
+	s.Empty()
 	c.Flushed(nil, 0) // whoever watches or waits for a key is to look again
 	s.KS.Replaying(true)
 	err := c.LoadAppendOnly(s.NewReplayer(), journal != nil)

@@ -353,10 +353,17 @@ func (s *Server) flushedAll() {
 	}
 }
 
+// Unsaved notes that so many keys were loaded from what will not be there at the next start.
+// If there are rules, a snapshot is begun as soon as the load is over.
+func (s *Server) Unsaved(keys int64) {
+	s.Dirty += keys
+	s.saving.again = len(s.Cfg.Save) > 0
+}
+
 // tickSave begins a snapshot if one is due.
 func (s *Server) tickSave() {
 	sv := &s.saving
-	if sv.job != nil || sv.closing || s.Loading.On {
+	if sv.job != nil || sv.closing || s.Loading.On || s.Busy() {
 		return
 	}
 	if sv.again {

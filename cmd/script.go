@@ -69,6 +69,7 @@ type heldScript struct {
 	ctx     Ctx
 	noTouch bool
 	nowMs   int64
+	unixUs  int64
 	mono    int64 // when the command began
 }
 
@@ -128,7 +129,7 @@ func (s *Server) hold() {
 		}
 		c.Args = args
 		t.held.mono = s.mono
-		t.held.nowMs = s.KS.Now()
+		t.held.nowMs, t.held.unixUs = s.KS.Now(), s.unixUs
 	}
 	t.held.ctx, t.held.noTouch = *c, s.KS.NoTouch
 	s.Host.After(scriptGapMs, s.goOn)
@@ -137,14 +138,16 @@ func (s *Server) hold() {
 // goOn gives the script that was held another slice; on the executor, after Begin.
 func (s *Server) goOn() {
 	t := &s.scripting
-	now := s.KS.Now()
+	now, nowUs := s.KS.Now(), s.unixUs
 	s.ctx, s.KS.NoTouch = t.held.ctx, t.held.noTouch
 	s.KS.SetNow(t.held.nowMs)
+	s.unixUs = t.held.unixUs
 	c := &s.ctx
 	cl := c.Client
 	if !t.stage.Resume() {
 		s.hold()
 		s.KS.SetNow(now)
+		s.unixUs = nowUs
 		return
 	}
 	t.busy = false

@@ -220,7 +220,9 @@ func (s *Server) Disconnect(cl *Client) {
 	s.topics.leaveAll(cl)
 	s.forgetTracker(cl)
 	s.Sent(cl)
-	s.endMulti(cl)
+	if cl.Flags&ClientInScript == 0 { // else EXEC may be in the middle of the queue, and ends it itself
+		s.endMulti(cl)
+	}
 }
 
 // UsedMemory is the memory of the data set and of the buffers around it, bytes.

@@ -184,7 +184,7 @@ func sinceThen() map[string][]string {
 		"Clients": {"total_blocking_keys", "total_blocking_keys_on_nokey"},
 		"Stats": {"client_query_buffer_limit_disconnections", "client_output_buffer_limit_disconnections", "eventloop_cycles",
 			"eventloop_duration_sum", "eventloop_duration_cmd_sum", "instantaneous_eventloop_cycles_per_sec", "instantaneous_eventloop_duration_usec",
-			"acl_access_denied_auth", "acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel", "expired_subkeys", "expire_lag_p99_ms", "expire_lag_max_ms"},
+			"acl_access_denied_auth", "acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel", "expired_subkeys", "evicted_scripts", "expire_lag_p99_ms", "expire_lag_max_ms"},
 	}
 }
 

@@ -66,6 +66,9 @@ func (r *readArgs) read(c *Ctx, group bool) error {
 		more := o.Left() > 0
 		switch {
 		case more && o.Is("BLOCK"):
+			if c.Client.Has(ClientInternal) {
+				return errBlockInScript(c)
+			}
 			var err error
 			r.blocks = true
 			if r.deadlineMs, err = c.DeadlineMs(o.Value()); err != nil {

@@ -4,6 +4,8 @@ import (
 	"math"
 	"runtime"
 
+	"golang.org/x/sys/unix"
+
 	"redust/cmd"
 )
 
@@ -53,6 +55,13 @@ const (
 	keepWaiting = 16 << 10
 	keepBuffers = 1024
 )
+
+// Pause makes the thread that calls sleep for some 20 to 80 us: a goroutine that sleeps needs
+// another to be woken, at the price of a system call or two.
+func Pause() {
+	ts := unix.NsecToTimespec(20_000)
+	_ = unix.Nanosleep(&ts, nil) // a signal ends it early, which does no harm
+}
 
 // safe tells whether the client's replies may leave.
 func (s *Server) safe(c *client) bool {

@@ -253,3 +253,32 @@ func TestStaysLoaded(t *testing.T) {
 		ks.Check()
 	}
 }
+
+// TestClockBetweenParts: a value in parts is stored or left out as a whole, though somebody
+// sets the machine's clock while it is being loaded.
+func TestClockBetweenParts(t *testing.T) {
+	const deadline = 1_700_000_000_000
+	data := largeOf(TypeSet, 20000)
+	file := "REDIS0003\xfe\x00\xfc" + le64(deadline) + string([]byte{byte(TypeSet)}) + lstr("key") + data + "\xff"
+	for _, r := range []struct {
+		first, then int64 // the clock, ms after the deadline
+		want        Counts
+	}{
+		{-1000, 1000, Counts{Loaded: 1}},
+		{1000, -1000, Counts{Expired: 1}},
+	} {
+		ks := testKeyspace()
+		ks.SetNow(deadline + r.first)
+		var c Counts
+		_, err := Decode(strings.NewReader(file), OptionsFor(ks), func(b *Batch) error {
+			defer b.Release()
+			one, err := b.Put(ks, PutOptions{})
+			c.Loaded, c.Expired = c.Loaded+one.Loaded, c.Expired+one.Expired
+			ks.SetNow(deadline + r.then)
+			return err
+		})
+		if err != nil || c != r.want {
+			t.Errorf("%+d then %+d ms: %+v %v", r.first, r.then, c, err)
+		}
+	}
+}

@@ -26,7 +26,7 @@ type Value struct {
 
 // CheckPayload tells whether the version of a payload can be read and its checksum is right.
 func CheckPayload(p []byte, skipChecksum bool) bool {
-	if len(p) < footerBytes+1 {
+	if len(p) < footerBytes { // with nothing in front it is that of no functions
 		return false
 	}
 	foot := p[len(p)-footerBytes:]

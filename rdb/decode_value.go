@@ -582,14 +582,15 @@ func (s *seen) all(elems []elem, hash func([]byte) uint64) bool {
 	return true
 }
 
-// big is a value that is not packed, on its way from Decode to Put. Only root is touched by
-// both: by Put, after Decode has made it.
+// big is a value that is not packed, on its way from Decode to Put. Root and late are Put's;
+// what Decode writes with the last part, Put reads only then.
 type big struct {
 	t        db.Type
 	n, bytes int // as estimated with the first part
 	quick    bool
 	stream   *streamTail // with the last part
 	root     *db.Growing
+	late     bool // its deadline had passed when the first part came
 }
 
 // add adds a part to the value, and tells what is wrong with it, if anything is.

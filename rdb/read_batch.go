@@ -196,7 +196,7 @@ func (b *Batch) Put(ks *db.Keyspace, o PutOptions) (n Counts, err error) {
 		d.Touch(hashes[:j-i])
 		for ; i < j; i++ {
 			e := &b.entries[i]
-			if e.timed && e.deadline < now && !o.KeepExpired {
+			if e.late(now) && !o.KeepExpired {
 				if e.big == nil || e.last {
 					n.Expired++
 				}
@@ -215,6 +215,19 @@ func (b *Batch) Put(ks *db.Keyspace, o PutOptions) (n Counts, err error) {
 		}
 	}
 	return n, nil
+}
+
+// late tells whether the deadline has passed. Of a value in parts it is what was so when the
+// first came, whatever the clock does meanwhile: parts are stored all or none.
+func (e *entry) late(now int64) bool {
+	late := e.timed && e.deadline < now
+	if e.big == nil {
+		return late
+	}
+	if e.first {
+		e.big.late = late
+	}
+	return e.big.late
 }
 
 // reserve makes room for a database of about the size that was announced. What its first

@@ -16,6 +16,9 @@ const maxNesting = 7990
 // reply.go. A table is what its first of these fields makes it: err, ok, double, map, set,
 // big_number, verbatim_string; without any it is an array, up to its first nil.
 func (s *state) convert(w *resp.Writer, v lua.LValue, level int) error {
+	if s.tooLong(w) { // a table that holds itself twice is without end
+		return nil
+	}
 	if level > maxNesting {
 		w.Error("ERR reached lua stack limit")
 		return nil
@@ -76,7 +79,9 @@ func (s *state) convertTable(w *resp.Writer, t *lua.LTable, level int) error {
 			s.nested(w, v, level)
 			n++
 		}
-		w.MapAt(at, n)
+		if !s.tooLong(w) {
+			w.MapAt(at, n)
+		}
 		return nil
 	}
 	if m, ok := t.RawGetString("set").(*lua.LTable); ok {
@@ -86,7 +91,9 @@ func (s *state) convertTable(w *resp.Writer, t *lua.LTable, level int) error {
 			s.nested(w, k, level)
 			n++
 		}
-		w.SetAt(at, n)
+		if !s.tooLong(w) {
+			w.SetAt(at, n)
+		}
 		return nil
 	}
 	if text, ok := t.RawGetString("big_number").(lua.LString); ok {
@@ -111,6 +118,9 @@ func (s *state) convertTable(w *resp.Writer, t *lua.LTable, level int) error {
 	}
 	return nil
 }
+
+// tooLong tells whether the reply is longer than any text may be.
+func (s *state) tooLong(w *resp.Writer) bool { return len(w.B)-s.replyFrom > longest }
 
 // nested writes a part of a table.
 func (s *state) nested(w *resp.Writer, v lua.LValue, level int) {

@@ -184,6 +184,7 @@ func (j *jsonLib) encode(L *lua.LState) int {
 }
 
 func (j *jsonLib) append(L *lua.LState, b []byte, v lua.LValue, depth int) []byte {
+	payFor(L, b)
 	switch v := v.(type) {
 	case lua.LString:
 		return appendJSONString(b, string(v))
@@ -201,6 +202,17 @@ func (j *jsonLib) append(L *lua.LState, b []byte, v lua.LValue, depth int) []byt
 	}
 	L.RaiseError("Cannot serialise %s: type not supported", v.Type().String())
 	return nil
+}
+
+// payFor pays for one value more in text that is put together: a table that holds itself
+// twice has more values than there is time and memory for.
+func payFor(L *lua.LState, b []byte) {
+	if len(b) > longest {
+		L.RaiseError("string length overflow")
+	}
+	if g := globalOf(L); g != nil {
+		g.burn(L, 1)
+	}
 }
 
 func (j *jsonLib) appendNumber(L *lua.LState, b []byte, f float64) []byte {
@@ -236,7 +248,7 @@ func appendNumber(b []byte, f float64, precision int) []byte {
 }
 
 func (j *jsonLib) appendTable(L *lua.LState, b []byte, t *lua.LTable, depth int) []byte {
-	if depth > j.encodeDepth {
+	if depth > min(j.encodeDepth, maxNesting) {
 		L.RaiseError("Cannot serialise, excessive nesting (%d)", depth)
 	}
 	n, highest, isList := listLen(t)

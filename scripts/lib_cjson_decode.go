@@ -90,7 +90,7 @@ func (r *jsonReader) value(t jsonToken) lua.LValue {
 
 // deeper enters an array or object.
 func (r *jsonReader) deeper() {
-	if r.depth++; r.depth > r.decodeDepth {
+	if r.depth++; r.depth > min(r.decodeDepth, maxNesting) {
 		r.L.RaiseError("Found too many nested data structures (%d) at character %d", r.depth, r.pos)
 	}
 }

@@ -41,13 +41,14 @@ func msgPack(L *lua.LState) int {
 	var room [512]byte
 	b := room[:0]
 	for i := 1; i <= n; i++ {
-		b = appendMsg(b, L.Get(i), 0)
+		b = appendMsg(L, b, L.Get(i), 0)
 	}
 	L.Push(lua.LString(b))
 	return 1
 }
 
-func appendMsg(b []byte, v lua.LValue, depth int) []byte {
+func appendMsg(L *lua.LState, b []byte, v lua.LValue, depth int) []byte {
+	payFor(L, b)
 	switch v := v.(type) {
 	case lua.LString:
 		return msgp.AppendString(b, string(v))
@@ -59,7 +60,7 @@ func appendMsg(b []byte, v lua.LValue, depth int) []byte {
 		if depth == maxPackDepth {
 			return msgp.AppendNil(b)
 		}
-		return appendMsgTable(b, v, depth+1)
+		return appendMsgTable(L, b, v, depth+1)
 	}
 	return msgp.AppendNil(b)
 }
@@ -76,12 +77,12 @@ func appendMsgNumber(b []byte, f float64) []byte {
 	return msgp.AppendFloat64(b, f)
 }
 
-func appendMsgTable(b []byte, t *lua.LTable, depth int) []byte {
+func appendMsgTable(L *lua.LState, b []byte, t *lua.LTable, depth int) []byte {
 	n, max, isList := listLen(t)
 	if isList && n == max {
 		b = msgp.AppendArrayHeader(b, uint32(n))
 		for i := 1; i <= n; i++ {
-			b = appendMsg(b, t.RawGetInt(i), depth)
+			b = appendMsg(L, b, t.RawGetInt(i), depth)
 		}
 		return b
 	}
@@ -89,8 +90,8 @@ func appendMsgTable(b []byte, t *lua.LTable, depth int) []byte {
 	t.ForEach(func(lua.LValue, lua.LValue) { size++ })
 	b = msgp.AppendMapHeader(b, uint32(size))
 	t.ForEach(func(k, v lua.LValue) {
-		b = appendMsg(b, k, depth)
-		b = appendMsg(b, v, depth)
+		b = appendMsg(L, b, k, depth)
+		b = appendMsg(L, b, v, depth)
 	})
 	return b
 }

@@ -246,8 +246,10 @@ func (s *state) setMetatable(L *lua.LState) int {
 }
 
 func (s *state) getMetatable(L *lua.LState) int {
-	m := L.GetMetatable(L.CheckAny(1))
-	if m == lua.LValue(s.lock) {
+	v := L.CheckAny(1)
+	m := L.GetMetatable(v)
+	// That of cjson.null is shared by all scripts, and in C there is none.
+	if m == lua.LValue(s.lock) || v.Type() == lua.LTUserData {
 		m = lua.LNil
 	}
 	L.Push(m)

@@ -23,13 +23,14 @@ type state struct {
 	register *lua.LFunction // redis.register_function
 
 	// Of the run at hand.
-	running bool
-	killed  string
-	proto   int    // of replies to commands, and of the values that have a type in RESP3 alone
-	source  string // where the error came from
-	line    int
-	away    bool   // a command is being run
-	stack   []byte // of the panic in it
+	running   bool
+	killed    string
+	proto     int    // of replies to commands, and of the values that have a type in RESP3 alone
+	source    string // where the error came from
+	line      int
+	away      bool   // a command is being run
+	replyFrom int    // where the reply begins in the writer, bytes
+	stack     []byte // of the panic in it
 
 	args [][]byte // of the command at hand
 	buf  []byte   // that they point into
@@ -131,9 +132,13 @@ func (s *state) run(fn *lua.LFunction, name string, out *resp.Writer, args []lua
 	}
 	if err == nil {
 		mark := out.Mark()
+		s.replyFrom = len(out.B)
 		if text := s.convert(out, L.Get(-1), 0); text != nil {
 			out.Truncate(mark)
 			err = text
+		} else if s.tooLong(out) {
+			out.Truncate(mark)
+			err = &Failure{Text: "ERR the reply of the script is too long"}
 		}
 	} else {
 		err = s.failure(err, name)

@@ -68,8 +68,8 @@ func durable() []workload {
 	}{
 		{"aof_everysec/p1", "everysec", 1, set.ops[0], report.CPU},
 		{"aof_everysec/p16", "everysec", 16, set.ops[1], report.CPU},
-		{"aof_always/p1", "always", 1, 20_000, report.Rate},
-		{"aof_always/p16", "always", 16, 200_000, report.Rate},
+		{"aof_always/p1", "always", 1, 150_000, report.Rate},
+		{"aof_always/p16", "always", 16, 400_000, report.Rate},
 	} {
 		w := set.workload("", "", 50, r.per, r.ops)
 		w.name, w.metric, w.servers = r.name, r.metric, journal(r.policy)

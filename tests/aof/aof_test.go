@@ -228,6 +228,37 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// TestSwitchOffInside switches the file off in a transaction, and in a batch: what was done in
+// front of it is in the file.
+func TestSwitchOffInside(t *testing.T) {
+	for _, multi := range []bool{true, false} {
+		dir := t.TempDir()
+		u := start(t, binary, dir, "--io-threads", "2")
+		lines := []string{"SET a 1", "SET b 1", "CONFIG SET appendonly no", "SET c 1"}
+		if multi {
+			lines = append(append([]string{"MULTI"}, lines...), "EXEC")
+		}
+		for _, l := range lines {
+			var words [][]byte
+			for _, w := range strings.Fields(l) {
+				words = append(words, []byte(w))
+			}
+			if err := u.Send(words); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range lines {
+			if _, err := u.Receive(10 * time.Second); err != nil {
+				t.Fatalf("multi %t: %v\n%s", multi, err, u.Log())
+			}
+		}
+		u.kill()
+		if got := start(t, binary, dir).do("DBSIZE").Text; got != "2" {
+			t.Errorf("multi %t: %s keys, want 2", multi, got)
+		}
+	}
+}
+
 // TestExpired loads keys whose deadline passes while nobody looks: what the file does to them
 // is done, since they were there then, and afterwards they go, with a DEL in the file.
 func TestExpired(t *testing.T) {
@@ -478,6 +509,9 @@ func TestMissing(t *testing.T) {
 		if log := refused(t, dir, "--on-corrupt-data", choice); !strings.Contains(log, "appendonly.aof.1.incr.aof, which is not there") {
 			t.Error(log)
 		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "dump.rdb"), []byte("not looked at"), 0o644); err != nil {
+		t.Fatal(err)
 	}
 	if got := start(t, binary, dir, "--on-corrupt-data", "empty").do("DBSIZE").Text; got != "0" {
 		t.Errorf("empty: %s keys", got)

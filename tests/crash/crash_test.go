@@ -60,6 +60,12 @@ func TestRedust(t *testing.T) {
 		o.Switches = true
 		play(t, o)
 	})
+	t.Run("switching, two threads", func(t *testing.T) {
+		o := options(t, bin, 4)
+		o.Args = []string{"--enable-debug-command", "yes", "--io-threads", "2"}
+		o.Switches = true
+		play(t, o)
+	})
 	t.Run("commands in the base, timestamps", func(t *testing.T) {
 		o := options(t, bin, 4)
 		o.Args = []string{"--aof-use-rdb-preamble", "no", "--aof-timestamp-enabled", "yes", "--enable-debug-command", "yes"}

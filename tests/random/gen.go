@@ -72,14 +72,26 @@ func (g *Gen) step() Step {
 				case c.Name == "MULTI":
 					g.multi = true
 				}
-				if c.Whole || g.multi && !g.OneIn(4) {
-					return s
+				if !c.Whole && (!g.multi || g.OneIn(4)) {
+					s = g.spoil(s)
 				}
-				return g.spoil(s)
+				if s.Waiter == 0 && c.Same == nil && !c.Waits && !s.apart() && g.OneIn(12) {
+					s = g.script(s)
+				}
+				return s
 			}
 		}
 	}
 	panic("random: weights do not add up")
+}
+
+// script says a command in a script.
+func (g *Gen) script(s Step) Step {
+	text := g.Of("return redis.call(unpack(ARGV))", "return redis.pcall(unpack(ARGV))", "redis.pcall(unpack(ARGV)) return 1",
+		"local r = redis.pcall(unpack(ARGV)) redis.call('INCR', 'k0') return r",
+		"redis.call('SELECT', 2) return redis.call(unpack(ARGV))")
+	s.Args = append([]string{"EVAL", text, "0"}, s.Args...)
+	return s
 }
 
 // spoil changes the number of arguments, exchanges one for an odd one, or writes the name in
