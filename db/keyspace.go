@@ -286,9 +286,26 @@ func (v *View) Each(yield func(Item) bool) {
 }
 
 // Drain is Each for the last time: what has been walked over, and nobody else needs, is
-// garbage at once.
-func (v *View) Drain(yield func(Item) bool) {
-	v.view.Drain(func(r table.Ref) bool { return yield(Item{ref: r}) })
+// garbage at once. With help, the writer may be asked to take keys before they are changed,
+// see table.View.Drain.
+func (v *View) Drain(yield func(Item) bool, help func(Offer) bool) {
+	var asked func(table.Offer) bool
+	if help != nil {
+		asked = func(o table.Offer) bool { return help(Offer{o}) }
+	}
+	v.view.Drain(func(r table.Ref) bool { return yield(Item{ref: r}) }, asked)
+}
+
+// Taken is how many offers were taken; the goroutine that owns the keyspace may ask.
+func (v *View) Taken() int64 { return v.view.Taken() }
+
+// Offer is some keys of a view that are about to be changed; see table.Offer.
+type Offer struct{ offer table.Offer }
+
+// Take calls yield for each of the keys, unless the reader of the view has them: then it is
+// false.
+func (o Offer) Take(yield func(Item)) bool {
+	return o.offer.Take(func(r table.Ref) { yield(Item{ref: r}) })
 }
 
 // Release gives a view back, on the goroutine that owns the keyspace.

@@ -15,7 +15,8 @@
 // neither the walk nor the end of it changes anything that the executor sees. Release gives
 // the views back, on the executor. It must not be forgotten: a view that lives makes every
 // write to an old page a copy. With WriteOptions.Drain, a page that was cloned is garbage once
-// it has been written, so that not all that changes during a snapshot is there twice.
+// it has been written, and where the executor changes keys faster than they are written, it
+// encodes some itself (help.go): so little of what changes during a snapshot is there twice.
 //
 // # The lowest version
 //
@@ -201,8 +202,10 @@ func Write(w io.Writer, s *Snapshot, o WriteOptions) error {
 type keys struct {
 	*encoder
 	o      *WriteOptions
-	n      int64 // written
-	reckon int64 // at which of them Progress is looked at next
+	n      int64   // written
+	reckon int64   // at which of them Progress is looked at next
+	help   *help   // of the database at hand, or nil
+	used   []piece // of it, written last
 }
 
 // everyKeys is how many keys are written between two looks at Progress.
@@ -210,36 +213,46 @@ const everyKeys = 1024
 
 // view writes all entries of a database.
 func (k *keys) view(v *db.View) {
-	e, walk, before := k.encoder, v.Each, k.n
-	if k.o.Drain {
-		walk = v.Drain
-	}
-	walk(func(it db.Item) bool {
-		if at := it.ExpireAt(); at != 0 {
-			e.buf = append(e.buf, opExpireTimeMs)
-			e.fixed64(uint64(at))
-		}
-		switch k.o.History {
-		case Idle:
-			e.buf = append(e.buf, opIdle)
-			e.num(uint64(v.IdleSeconds(it)))
-		case Freq:
-			e.buf = append(e.buf, opFreq, v.Freq(it))
-		}
-		t := e.typeOf(it)
-		e.buf = append(e.buf, byte(t))
-		e.str(it.Key())
-		e.item(it, t)
+	e, before := k.encoder, k.n
+	write := func(it db.Item) bool {
+		e.entry(v, it, k.o.History)
 		e.spill()
 		if k.n++; k.n >= k.reckon {
 			k.look()
 		}
 		return e.err == nil
-	})
+	}
+	if k.o.Drain {
+		k.help = newHelp(v, k.o.History, e.version)
+		v.Drain(write, k.help.take)
+		k.helped(k.help.close())
+		k.help, k.used = nil, nil
+	} else {
+		v.Each(write)
+	}
 	k.look()
 	if e.err == nil && k.n-before != int64(v.Len()) {
 		e.err = errDrained
 	}
+}
+
+// entry appends all that a file has of a key.
+func (e *encoder) entry(v *db.View, it db.Item, history History) {
+	if at := it.ExpireAt(); at != 0 {
+		e.buf = append(e.buf, opExpireTimeMs)
+		e.fixed64(uint64(at))
+	}
+	switch history {
+	case Idle:
+		e.buf = append(e.buf, opIdle)
+		e.num(uint64(v.IdleSeconds(it)))
+	case Freq:
+		e.buf = append(e.buf, opFreq, v.Freq(it))
+	}
+	t := e.typeOf(it)
+	e.buf = append(e.buf, byte(t))
+	e.str(it.Key())
+	e.item(it, t)
 }
 
 // errDrained keeps a file with half the keys from taking the place of a good one.
@@ -247,6 +260,11 @@ var errDrained = errors.New("the snapshot does not have all its keys any more")
 
 // look tells Progress how far it is, and whether to go on.
 func (k *keys) look() {
+	if k.help != nil {
+		got := k.help.pieces(k.used)
+		k.helped(got)
+		k.used = got
+	}
 	k.reckon = k.n + everyKeys
 	if p := k.o.Progress; p != nil {
 		p.keys.Store(k.n)

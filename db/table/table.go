@@ -44,7 +44,7 @@
 // one place, own. A view is a copy of the top; it is read by other goroutines with no
 // lock, and dropping it is all the cleaning there is. One field of a frozen page may
 // still be written, since no view reads it: arm. A view that is read for the last time
-// (Drain) gives its pages back one by one, by a hash that says how far it is.
+// (Drain) gives its pages back one by one, see drain.go.
 //
 // Deadlines. A page knows in arm when somebody (the wheel) will come and look at it,
 // and asks for an earlier visit when an earlier deadline is set. One appointment
@@ -65,6 +65,7 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
+	"sync/atomic"
 
 	"redust/db/cow"
 	"redust/internal/assert"
@@ -139,7 +140,8 @@ type page struct {
 	depth uint8
 	count uint8
 	over  uint8
-	reach uint8 // the most groups that such a key has gone from home
+	reach uint8         // the most groups that such a key has gone from home
+	claim atomic.Uint64 // who has it of those that a view is drained by, see drain.go
 }
 
 // A page with few entries is joined with its neighbour if together they have no more
@@ -356,7 +358,7 @@ func (t *Table) own(h uint64) *page {
 	if t.Writable(p.epoch) {
 		return p
 	}
-	if t.past(h) {
+	if t.past(h) || t.offered(p) {
 		p.epoch = t.Epoch()
 		return p
 	}
@@ -401,9 +403,7 @@ func (t *Table) newPage(depth uint8, slab int) *page {
 
 // clone copies a page so that the copy can be written while the old one is read.
 func (p *page) clone(epoch uint64) *page {
-	q := new(page)
-	*q = *p
-	q.epoch = epoch
+	q := &page{tags: p.tags, off: p.off, arm: p.arm, epoch: epoch, dead: p.dead, depth: p.depth, count: p.count, over: p.over, reach: p.reach}
 	q.slab = append(make([]byte, 0, cap(p.slab)), p.slab...)
 	if p.objs != nil {
 		objs := append(make([]Object, 0, cap(*p.objs)), *p.objs...)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"redust/db/cow"
 )
@@ -574,7 +575,7 @@ func TestDrain(t *testing.T) {
 			i++
 			got[string(r.Key())] = string(r.Bytes()) == "v"
 			return true
-		})
+		}, nil)
 		tab.Release(v)
 		if len(want) != n || len(got) != n {
 			t.Fatalf("%d keys, %d and %d seen", n, len(want), len(got))
@@ -589,10 +590,70 @@ func TestDrain(t *testing.T) {
 		v.Drain(func(Ref) bool {
 			seen++
 			return seen < 3
-		})
+		}, nil)
 		tab.Release(v)
 		if seen > 3 {
 			t.Errorf("went on after the end: %d", seen)
+		}
+	}
+}
+
+// TestPageSize holds that a page's header takes what the allocator gives for it.
+func TestPageSize(t *testing.T) {
+	if n := unsafe.Sizeof(page{}); n > pageBytes || n <= pageBytes-16 {
+		t.Errorf("%d bytes", n)
+	}
+}
+
+// TestOffer holds that each entry is either yielded or taken, and is then as it was, while a
+// second view keeps the pages from being offered at all.
+func TestOffer(t *testing.T) {
+	const n = 200_000
+	for _, views := range []int{1, 2} {
+		tab := New(maphash.MakeSeed(), cow.NewClock(), nil)
+		key := func(i int) []byte { return fmt.Append(nil, "key", i) }
+		for i := range n {
+			tab.Put(tab.Hash(key(i)), key(i), Entry{Bytes: []byte("v")})
+		}
+		v := tab.View()
+		if views == 2 {
+			defer tab.Release(tab.View())
+		}
+		seen, taken := map[string]int{}, int64(0)
+		note := func(r Ref) {
+			if string(r.Bytes()) != "v" {
+				t.Fatalf("%s is %q", r.Key(), r.Bytes())
+			}
+			seen[string(r.Key())]++
+		}
+		i := 0
+		v.Drain(func(r Ref) bool {
+			note(r)
+			for range 3 {
+				k := key(i * 7919 % n)
+				tab.Put(tab.Hash(k), k, Entry{Bytes: []byte("another")})
+				i++
+			}
+			return true
+		}, func(o Offer) bool {
+			if !o.Take(note) {
+				return false
+			}
+			taken++
+			return true
+		})
+		if taken != v.Taken() || (taken > 0) != (views == 1) {
+			t.Errorf("%d views: %d pages taken, %d counted", views, taken, v.Taken())
+		}
+		tab.Release(v)
+		tab.check()
+		if len(seen) != n {
+			t.Errorf("%d views: %d keys seen of %d", views, len(seen), n)
+		}
+		for k, times := range seen {
+			if times != 1 {
+				t.Fatalf("%s came %d times", k, times)
+			}
 		}
 	}
 }

@@ -1,10 +1,5 @@
 package table
 
-import (
-	"math"
-	"sync/atomic"
-)
-
 // View is the table as it stood at one moment. It is read by any goroutine with no
 // lock while the table goes on changing.
 type View struct {
@@ -14,10 +9,8 @@ type View struct {
 	timed int // entries with a deadline
 	inner int // entries whose object has deadlines inside
 	token uint64
-	// Up to which hash Drain has come: what is below is read no more, and so is the owner's
-	// again. It is the one thing that reader and owner both look at while the table changes.
-	passed atomic.Uint64
-	next   *View // the next one of the table that lives; the owner's
+	next  *View // the next one of the table that lives; the owner's
+	drain drain
 }
 
 // View returns the table as it stands now. It costs one copy of the top: the table
@@ -25,6 +18,7 @@ type View struct {
 // changes it. The view must be given back with Release, by the table's owner.
 func (t *Table) View() *View {
 	v := &View{top: append([]*dir(nil), t.top...), shift: t.shift, count: t.count, timed: t.timed, inner: t.inner, token: t.Clock().Freeze()}
+	v.drain.alone, v.drain.budget = t.views == nil && len(t.top) > 1, t.bytes/backlogShare
 	v.next, t.views = t.views, v
 	return v
 }
@@ -54,43 +48,6 @@ func (v *View) Inner() int { return v.inner }
 
 // Each calls yield for every entry in hash order until it returns false.
 func (v *View) Each(yield func(Ref) bool) { each(v.top, yield) }
-
-// Drain is Each for the last time: what has been walked over is given up at once. Its pages
-// need not be cloned any more before the owner writes to them, unless there is another view
-// of the table; and those that have been cloned are garbage as soon as their directory has been
-// walked over, of which a table of many keys has 256.
-func (v *View) Drain(yield func(Ref) bool) {
-	for t, d := range v.top {
-		first := uint64(t) << v.shift
-		for i := uint64(0); i < uint64(len(d.pages)); {
-			p := d.pages[i]
-			i += 1 << (d.depth - p.depth)
-			for s, tag := range p.tags {
-				if tag != 0 && !yield(Ref{p: p, slot: s}) {
-					v.drained()
-					return
-				}
-			}
-			// Behind the last page this is 0, which drained corrects.
-			v.passed.Store(first + i<<(v.shift-d.depth))
-		}
-		v.top[t] = nil
-	}
-	v.drained()
-}
-
-// drained says that nothing of the view is read any more.
-func (v *View) drained() {
-	v.top = nil
-	v.passed.Store(math.MaxUint64)
-}
-
-// past tells whether no view reads the page of h any more, though it may be older than they
-// are.
-func (t *Table) past(h uint64) bool {
-	v := t.views
-	return v != nil && v.next == nil && h < v.passed.Load()
-}
 
 // Each is View.Each for the table itself, or for a table that is a value and that a view
 // sees. Nothing may change meanwhile.
