@@ -2,13 +2,13 @@ package crash
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strconv"
 	"strings"
 	"time"
+
+	"redust/tests/redis"
 )
 
 // conn is a connection that pipelines.
@@ -48,40 +48,8 @@ func request(b []byte, words ...any) []byte {
 	return b
 }
 
-// reply reads one: string, int64, nil, []any, or an error that the server gave.
-func (c *conn) reply() (any, error) {
-	line, err := c.r.ReadString('\n')
-	if err != nil {
-		return nil, err
-	}
-	kind, rest := line[0], strings.TrimRight(line[1:], "\r\n")
-	n, _ := strconv.ParseInt(rest, 10, 64) // meaningless, and unused, for texts
-	switch kind {
-	case '+':
-		return rest, nil
-	case '-':
-		return errors.New(rest), nil
-	case ':':
-		return n, nil
-	case '$', '*':
-		if n < 0 {
-			return nil, nil
-		}
-		if kind == '$' {
-			b := make([]byte, n+2)
-			_, err := io.ReadFull(c.r, b)
-			return string(b[:n]), err
-		}
-		list := make([]any, n)
-		for i := range list {
-			if list[i], err = c.reply(); err != nil {
-				return nil, err
-			}
-		}
-		return list, nil
-	}
-	return nil, fmt.Errorf("unknown reply %q", line)
-}
+// reply reads one, see redis.ReadReply.
+func (c *conn) reply() (any, error) { return redis.ReadReply(c.r) }
 
 // do sends one command and returns its reply.
 func (c *conn) do(words ...any) (any, error) {

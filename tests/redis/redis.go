@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -65,19 +66,21 @@ func (o *Oracle) Do(args ...any) any {
 	if _, err := o.c.Write(req); err != nil {
 		o.t.Fatalf("write %.60q: %v", req, err)
 	}
-	v, err := o.reply()
+	v, err := ReadReply(o.r)
 	if err != nil {
 		o.t.Fatalf("reply to %.60q: %v", req, err)
 	}
 	return v
 }
 
-func (o *Oracle) reply() (any, error) {
-	line, err := o.r.ReadString('\n')
+// ReadReply reads one reply: string, int64, nil, []any, or an error that the server gave. The
+// second result is what went wrong with the connection.
+func ReadReply(r *bufio.Reader) (any, error) {
+	line, err := r.ReadString('\n')
 	if err != nil {
 		return nil, err
 	}
-	kind, rest := line[0], line[1:len(line)-2]
+	kind, rest := line[0], strings.TrimRight(line[1:], "\r\n")
 	n, _ := strconv.ParseInt(rest, 10, 64) // meaningless, and unused, for texts
 	switch kind {
 	case '+':
@@ -92,12 +95,12 @@ func (o *Oracle) reply() (any, error) {
 		}
 		if kind == '$' {
 			b := make([]byte, n+2)
-			_, err := io.ReadFull(o.r, b)
+			_, err := io.ReadFull(r, b)
 			return string(b[:n]), err
 		}
 		list := make([]any, n)
 		for i := range list {
-			if list[i], err = o.reply(); err != nil {
+			if list[i], err = ReadReply(r); err != nil {
 				return nil, err
 			}
 		}
