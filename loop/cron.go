@@ -70,7 +70,9 @@ func (s *Server) tickClients(now int64) (active int) {
 			continue
 		}
 		s.checkOutput(c)
-		if idleMs > 0 && now-c.Active > idleMs && c.Flags&(cmd.ClientMonitor|cmd.ClientPubSub) == 0 && !c.waits() {
+		idle := idleMs > 0 && now-c.Active > idleMs && c.Flags&(cmd.ClientMonitor|cmd.ClientPubSub) == 0
+		// What has just ended a wait is sent, and counts as activity, only after this.
+		if idle && !c.waits() && len(c.Out.B) == 0 {
 			s.log.Verbose("Closing idle client")
 			c.Close(false)
 		}
