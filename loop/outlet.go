@@ -11,6 +11,8 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
+
+	"redust/internal/blocking"
 )
 
 // Replies go to the socket directly. What the kernel does not take waits in the client's
@@ -262,7 +264,7 @@ func (o *outlet) finish(c *client) {
 func (o *outlet) run() {
 	events := make([]unix.EpollEvent, 64)
 	for {
-		n, err := unix.EpollWait(o.epoll, events, lookMs)
+		n, err := blocking.EpollWait(o.epoll, events, lookMs)
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			o.s.log.Warn("Waiting for slow clients: " + err.Error())
 			return

@@ -22,6 +22,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"redust/internal/blocking"
 )
 
 // FS is a file system. Names are paths as package os has them. Any goroutine may use it.
@@ -114,6 +116,22 @@ func (OS) SyncDir(name string) error {
 	// Some file systems have no such thing for directories, and say so.
 	if err := d.Sync(); err != nil && !errors.Is(err, unix.EINVAL) {
 		return err
+	}
+	return nil
+}
+
+// Sync implements File. It keeps no processor from others meanwhile.
+func (f file) Sync() error {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	if err := conn.Control(func(fd uintptr) { failed = blocking.Fdatasync(int(fd)) }); err != nil {
+		return err
+	}
+	if failed != nil {
+		return &fs.PathError{Op: "fdatasync", Path: f.Name(), Err: failed}
 	}
 	return nil
 }
