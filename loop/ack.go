@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"redust/cmd"
+	"redust/config"
 )
 
 // A client hears of what it has changed when that is safe, and not before. The executor
@@ -33,9 +34,20 @@ import (
 //
 // # Who moves the journal
 //
-// A goroutine of its own does, and with one processor (memory.go) it runs when the reactor
-// finds no more events. So a round of requests costs one write and one task that sends all
-// replies. A reactor that never runs out of events yields after yieldAfterNs.
+// A goroutine of its own does. With one processor (memory.go) it and the reactor take turns:
+// who comes to wait first posts a task, which runs behind the next events, lets the
+// writer run and sends all replies that it has set free.
+//
+//	events | events, task: [ writer: write ] release | events | ...
+//
+// It is not left to the yield of gnet before it waits for events: a goroutine that yields stands
+// behind all others, but every sixty-first time the scheduler looks there first, and a
+// reactor that is woken before the writer then sleeps with the only processor, and everybody
+// with it, until the runtime's monitor comes by, which takes 10 to 20 ms.
+//
+// With always the sync takes longer than a turn, and with two processors the writer may be on
+// the other: then the writer posts the task. A reactor that never runs out of events yields
+// after yieldAfterNs.
 type awaiting struct {
 	clients []*client
 	some    bool     // somebody has waited since the steering last looked
@@ -65,7 +77,7 @@ func Pause() {
 
 // safe tells whether the client's replies may leave.
 func (s *Server) safe(c *client) bool {
-	if f := s.Cmd.AppendFile; f != nil && c.AckAt > f.Acked() {
+	if c.AckAt > s.acked() {
 		return false
 	}
 	c.AckAt = 0
@@ -81,6 +93,7 @@ func (s *Server) await(c *client) {
 		if !c.listed {
 			if len(a.clients) == 0 {
 				a.sinceNs = s.beganAt
+				s.offerTurn()
 			}
 			c.listed = true
 			a.clients = append(a.clients, c)
@@ -113,8 +126,40 @@ func (a *awaiting) giveBack(b []byte) {
 	}
 }
 
+// offerTurn posts a turn of the writer, if turns are taken.
+func (s *Server) offerTurn() {
+	if s.queue == nil && s.cfg.AppendFsync != config.FsyncAlways && !s.turn.Swap(true) {
+		s.Post(s.takeTurn)
+	}
+}
+
+// letWrite is a turn of the writer.
+func (s *Server) letWrite() {
+	const most = 3 // see above
+	for range most {
+		runtime.Gosched()
+		if a := s.awaits.clients; len(a) == 0 || a[0].waitAt <= s.acked() {
+			break
+		}
+	}
+	s.turn.Store(false) // from here on the writer reports
+	s.begin()
+	s.releaseAll()
+}
+
+// acked is how far the journal has got.
+func (s *Server) acked() int64 {
+	if f := s.Cmd.AppendFile; f != nil {
+		return f.Acked()
+	}
+	return math.MaxInt64
+}
+
 // JournalMoved is told, on any goroutine, that the journal has got further.
 func (s *Server) JournalMoved() {
+	if s.turn.Load() {
+		return // the end of the turn will see it
+	}
 	if !s.moved.Swap(true) {
 		s.Post(s.release)
 	}
@@ -124,10 +169,7 @@ func (s *Server) JournalMoved() {
 func (s *Server) releaseAll() {
 	s.moved.Store(false)
 	a := &s.awaits
-	acked := int64(math.MaxInt64)
-	if f := s.Cmd.AppendFile; f != nil {
-		acked = f.Acked()
-	}
+	acked := s.acked()
 	all := a.clients
 	a.clients = nil // who is served below may come to wait again
 	n := 0

@@ -73,6 +73,8 @@ type Server struct {
 	awaits   awaiting
 	moved    atomic.Bool // the journal has got further, and release is posted
 	release  func()      // releaseAll
+	turn     atomic.Bool // a turn of the journal's writer is posted
+	takeTurn func()      // letWrite
 	resuming bool
 
 	maxBulk    atomic.Int64 // proto-max-bulk-len, for the reactors
@@ -112,7 +114,7 @@ func New(c *cmd.Server, cfg *config.Config, o Options) *Server {
 	s := &Server{Cmd: c, cfg: cfg, log: o.Log, began: time.Now(), clients: make(map[int64]*client),
 		stopped: make(chan struct{}), threads: threads(cfg)}
 	s.configured()
-	s.release, s.task = s.releaseAll, gnet.RunnableFunc(s.answer)
+	s.release, s.takeTurn, s.task = s.releaseAll, s.letWrite, gnet.RunnableFunc(s.answer)
 	s.process.init(o)
 	c.Host = s
 	c.Clock = s.mono
