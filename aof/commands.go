@@ -44,6 +44,7 @@ func writeCommands(d disk.FS, path string, s *rdb.Snapshot, o *rdb.WriteOptions,
 		w.b = fmt.Appendf(w.b, "#TS:%d\r\n", unix)
 	}
 	w.all(s)
+	o.Pace.Done()
 	if w.spill(0); w.err == nil {
 		w.err = f.Sync()
 	}
@@ -132,6 +133,7 @@ func (w *commands) spill(most int) {
 	if len(w.b) <= most {
 		return
 	}
+	w.o.Pace.Rest()
 	if w.err == nil {
 		_, w.err = w.f.Write(w.b)
 	}

@@ -184,6 +184,9 @@ func (s *Server) turn(j *rewriteJob) {
 	if j.kind != RewriteAlone {
 		s.Journal = s.AppendFile
 	}
+	if j.kind != RewriteFresh { // on which replies may wait
+		j.opt.Pace = new(rdb.Pace)
+	}
 	j.r.Turn()
 	s.Host.Background(func() { j.err = j.r.Write(j.snap, j.asRDB, j.opt) }, func() { s.rewritten(j) })
 }

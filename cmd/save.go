@@ -262,6 +262,7 @@ func (j *saveJob) write(d disk.FS) {
 func (s *Server) startSave(waiting []saver) {
 	sv := &s.saving
 	j := s.newSave()
+	j.opt.Pace = new(rdb.Pace)
 	j.waiting, j.fg = waiting, len(waiting) > 0
 	sv.job, sv.again = j, false
 	s.Host.Log(config.LogNotice, "Background saving started by pid "+strconv.Itoa(s.Host.Process().PID))

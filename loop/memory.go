@@ -242,6 +242,15 @@ func (s *Server) Background(work, done func()) {
 			done()
 		})
 	}()
+	if fixed {
+		return
+	}
+	// A reactor with much to do would not come to make room for it: a save began 20 ms late, in
+	// which every page that was written to was cloned.
+	const most = 3 // see ack.go
+	for i := 0; i < most && runtime.GOMAXPROCS(0) < 2; i++ {
+		runtime.Gosched()
+	}
 }
 
 // Aside is Background for work after which nothing is to be done, from any goroutine.

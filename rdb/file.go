@@ -42,8 +42,9 @@ func WriteTemp(d disk.FS, temp string, s *Snapshot, o WriteOptions) (size int64,
 	if err != nil {
 		return 0, fmt.Errorf("rdb: create %s: %w", temp, err)
 	}
-	out := &flusher{f: f, every: o.FlushBytes}
+	out := &flusher{f: f, every: o.FlushBytes, pace: o.Pace}
 	err = Write(out, s, o)
+	o.Pace.Done()
 	if err == nil {
 		err = f.Sync()
 	}
@@ -63,9 +64,11 @@ type flusher struct {
 	f           disk.File
 	every       int64
 	at, flushed int64
+	pace        *Pace
 }
 
 func (w *flusher) Write(b []byte) (int, error) {
+	w.pace.Rest()
 	n, err := w.f.Write(b)
 	w.at += int64(n)
 	if w.every > 0 && w.at-w.flushed >= w.every && err == nil {

@@ -109,6 +109,7 @@ type WriteOptions struct {
 	Drain      bool      // the snapshot will not be read again, and is given up while it is written
 	Progress   *Progress // if not nil, is told how far it is, and may stop it
 	KeyDelayUs int       // microseconds to wait after each key, or if negative, one for so many keys; for tests
+	Pace       *Pace     // if not nil, decides when files are not written for a moment
 	// FlushBytes makes the system begin to write the file to the disk whenever it has
 	// grown by so many bytes, so that the sync at its end does not take long; 0: never.
 	FlushBytes int64
