@@ -86,6 +86,9 @@ type Conn interface {
 	// Send sends Client.Out as soon as the executor has run what it is running. It is
 	// for replies to a client other than the one whose command runs.
 	Send()
+	// SendLater is Send for what others have for the client: it may wait for more of that, until
+	// the executor has served all who have sent something.
+	SendLater()
 	// Leaving tells whether what is sent now would not be read: the connection is gone,
 	// or is about to be closed.
 	Leaving() bool

@@ -21,6 +21,7 @@ func (f *fakeConn) QueryBuffered() (waiting, memory int) { return f.waiting, f.m
 func (f *fakeConn) OutputBuffered() int                  { return f.unsent }
 func (f *fakeConn) Leaving() bool                        { return f.leaving }
 func (f *fakeConn) Send()                                { f.log = append(f.log, "send") }
+func (f *fakeConn) SendLater()                           { f.Send() }
 func (f *fakeConn) Close(soon bool)                      { f.log = append(f.log, fmt.Sprintf("close %t", soon)) }
 
 // dialFake connects a client over a fakeConn.

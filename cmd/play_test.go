@@ -378,6 +378,8 @@ func (*conn) OutputBuffered() int { return 0 }
 // Send implements Conn: Out is where the script looks anyway.
 func (c *conn) Send() { c.h.wake = append(c.h.wake, (*played)(c)) }
 
+func (c *conn) SendLater() { c.Send() }
+
 // Leaving implements Conn.
 func (c *conn) Leaving() bool { return c.closed }
 

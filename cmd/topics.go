@@ -309,13 +309,13 @@ func (s *Server) post(cl *Client, m *message) {
 	case len(cl.Out.B) > 0 || sp.to != 0 && (int(sp.version) != v || sp.to != m.from[v]):
 		s.Settle(cl)
 		cl.Out.B = append(cl.Out.B, g.b[v][m.from[v]:m.to[v]]...)
-		cl.Conn.Send()
+		cl.Conn.SendLater()
 	case sp.to != 0:
 		sp.to = m.to[v]
 	default:
 		*sp = extent{from: m.from[v], to: m.to[v], version: uint8(v)}
 		g.holders++
-		cl.Conn.Send()
+		cl.Conn.SendLater()
 	}
 	// One command alone (a script, a transaction) may send more than a client is to keep;
 	// between commands the executor looks after that.

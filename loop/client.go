@@ -27,6 +27,7 @@ type client struct {
 	heldBytes int    // what they take
 	stalled   bool   // has blocked, and not been resumed since
 	handed    bool   // in s.pending: has replies to send, or is to be closed
+	late      bool   // has been handed in only for what may be sent later
 	closing   bool   // is to be closed
 	soon      bool   // but only after its replies are out
 	gone      bool   // is closed
@@ -81,6 +82,14 @@ func (c *client) OutputBuffered() int { return int(c.unsent.Load() + c.inFlight.
 
 // Send implements cmd.Conn.
 func (c *client) Send() { c.s.hand(c) }
+
+// SendLater implements cmd.Conn.
+func (c *client) SendLater() {
+	if !c.handed {
+		c.s.hand(c)
+		c.late = true
+	}
+}
 
 // Close implements cmd.Conn.
 func (c *client) Close(soon bool) {

@@ -44,6 +44,7 @@ import (
 type steering struct {
 	fixed      bool  // several threads: leave all processors on
 	background int   // pieces of background work that are on
+	crowd      bool  // more than fewActive clients are active
 	idle       int   // rounds in which no client was active
 	data       int64 // the largest data set since the last collection that we asked for, bytes
 	commands   int64 // all so far, and
@@ -116,6 +117,7 @@ func (m *steering) tick(s *Server, active int) {
 	// The second reason: much was deleted, and its memory should go back to the system.
 	m.want.release = false
 	m.want.collect = !m.fixed && (now > live+m.room || m.data-data > data/2+m.room)
+	m.crowd = active > fewActive
 	if active > 0 {
 		m.idle = 0
 	} else if m.idle++; m.idle%idleTicks == 0 && now-live+free > live/idleShare+roomMin/8 {

@@ -75,6 +75,8 @@ type Server struct {
 	release  func()      // releaseAll
 	turn     atomic.Bool // a turn of the journal's writer is posted
 	takeTurn func()      // letWrite
+	round    bool        // endRound is posted
+	endRound func()      // sendLate
 	resuming bool
 
 	maxBulk    atomic.Int64 // proto-max-bulk-len, for the reactors
@@ -114,7 +116,7 @@ func New(c *cmd.Server, cfg *config.Config, o Options) *Server {
 	s := &Server{Cmd: c, cfg: cfg, log: o.Log, began: time.Now(), clients: make(map[int64]*client),
 		stopped: make(chan struct{}), threads: threads(cfg)}
 	s.configured()
-	s.release, s.takeTurn, s.task = s.releaseAll, s.letWrite, gnet.RunnableFunc(s.answer)
+	s.release, s.takeTurn, s.endRound, s.task = s.releaseAll, s.letWrite, s.sendLate, gnet.RunnableFunc(s.answer)
 	s.process.init(o)
 	c.Host = s
 	c.Clock = s.mono
@@ -509,6 +511,7 @@ func (s *Server) protocolError(c *client, err error) {
 
 // hand notes that the client has replies to send or is to be closed.
 func (s *Server) hand(c *client) {
+	c.late = false
 	if !c.handed {
 		c.handed = true
 		s.pending = append(s.pending, c)
@@ -520,8 +523,14 @@ func (s *Server) hand(c *client) {
 func (s *Server) sendPending() {
 	s.Cmd.Wake()
 	s.Cmd.Broadcast()
+	later, kept := s.sendsLater(), 0
 	for i := 0; i < len(s.pending); i++ {
 		c := s.pending[i]
+		if c.late && later && !c.gone {
+			s.pending[kept] = c
+			kept++
+			continue
+		}
 		c.handed = false
 		if c.gone {
 			continue
@@ -545,13 +554,32 @@ func (s *Server) sendPending() {
 			s.hangUp(c)
 		}
 	}
-	clear(s.pending)
-	s.pending = s.pending[:0]
+	clear(s.pending[kept:])
+	if s.pending = s.pending[:kept]; kept > 0 && !s.round {
+		s.round = true
+		s.Post(s.endRound)
+	}
 	s.Cmd.TellJournal()
 	s.Cmd.Scatter(s.queue != nil)
 	s.schedule()
 	if s.queue != nil {
 		s.queue.dispatch()
+	}
+}
+
+// sendsLater tells whether what many clients are sent, messages and invalidations, waits until
+// all have been served whose requests are there: then a client that is sent much gets
+// one write for it, and for its own replies. Who comes alone is not made to wait.
+func (s *Server) sendsLater() bool {
+	const most = 256 << 10 // bytes that wait
+	return s.queue == nil && s.steer.crowd && s.Cmd.GatheredBytes() < most
+}
+
+// sendLate ends a round: it runs behind the events that the reactor has found.
+func (s *Server) sendLate() {
+	s.round = false
+	for _, c := range s.pending {
+		c.late = false
 	}
 }
 
