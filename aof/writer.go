@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"strings"
 	"sync"
@@ -85,8 +86,7 @@ type Writer struct {
 	curFS       disk.FS
 	curPath     string
 	curSize     int64
-	retired     []disk.File // to be synced and closed before cur is
-	aside       *asideSync  // the sync that is under way, aside
+	aside       *asideSync // the sync that is under way, aside
 	lost        bool
 	unpublished bool  // the manifest does not name cur yet
 	free        bool  // and nobody waits for that: the file has been switched on just now
@@ -98,6 +98,7 @@ type Writer struct {
 	files    sync.Mutex
 	place    Place
 	manifest *Manifest
+	stale    bool        // the manifest on the disk may be another
 	opened   atomic.Bool // place and manifest are those of a file that is open
 	turns    int         // temporary increments so far
 }
@@ -441,31 +442,13 @@ func (w *Writer) syncNow() {
 	w.syncMs = w.nowMs
 	w.mu.Unlock()
 	from := w.o.Mono()
-	err := w.syncFiles()
+	err := w.cur.Sync()
 	w.slow(from, slowSync)
 	if err != nil {
 		w.fails(err, true)
 		return
 	}
 	w.synced = upTo
-}
-
-// syncFiles syncs what was turned away from, closes it, and syncs the file at hand.
-func (w *Writer) syncFiles() error {
-	for len(w.retired) > 0 {
-		f := w.retired[0]
-		err := f.Sync()
-		if e := f.Close(); err == nil {
-			err = e
-		}
-		if w.retired = w.retired[1:]; err != nil {
-			return err
-		}
-	}
-	if w.cur == nil {
-		return nil
-	}
-	return w.cur.Sync()
 }
 
 // syncAside begins to put what is written on the disk; writing goes on meanwhile.
@@ -487,8 +470,8 @@ func (w *Writer) syncAside() {
 	w.mu.Lock()
 	w.syncMs = w.nowMs
 	w.mu.Unlock()
-	a := &asideSync{cur: w.cur, old: w.retired, upTo: w.written.Load(), done: make(chan struct{})}
-	w.retired, w.aside = nil, a
+	a := &asideSync{cur: w.cur, upTo: w.written.Load(), done: make(chan struct{})}
+	w.aside = a
 	w.o.Aside(func() {
 		a.run()
 		w.order(func() {
@@ -502,30 +485,25 @@ func (w *Writer) syncAside() {
 // asideSync is a sync under way beside the writer.
 type asideSync struct {
 	cur   disk.File
-	old   []disk.File // to be synced and closed before cur is
-	upTo  int64       // position of the stream
-	gone  bool        // the file does not count any more, nor does what became of it
+	upTo  int64 // position of the stream
+	gone  bool  // the file does not count any more, nor does what became of it
 	begun atomic.Bool
 	done  chan struct{}
 	err   error // read after done
 }
 
-// run syncs the files, or waits until whoever came first has done so.
+// run syncs the file, or waits until whoever came first has done so.
 func (a *asideSync) run() {
 	if a.begun.Swap(true) {
 		<-a.done
 		return
 	}
-	for _, f := range a.old {
-		a.err = errors.Join(a.err, f.Sync(), f.Close())
-	}
-	a.err = errors.Join(a.err, a.cur.Sync())
+	a.err = a.cur.Sync()
 	close(a.done)
 }
 
 // endAside waits for the sync that is under way aside, and takes up what became of it. What
-// is synced beside it would say nothing: the system tells of an error once, and the files
-// that were turned away from are being synced there. A sync that nobody has begun with is
+// is synced beside it would say nothing: the system tells of an error once. A sync that nobody has begun with is
 // done here: Options.Aside may need the executor, and that may be waiting for Flush.
 func (w *Writer) endAside() {
 	a := w.aside
@@ -544,7 +522,7 @@ func (w *Writer) endAside() {
 	}
 }
 
-// forsake says that the file at hand and those before it do not count any more.
+// forsake says that the file at hand does not count any more.
 func (w *Writer) forsake() {
 	if w.aside != nil {
 		w.aside.gone = true
@@ -626,21 +604,19 @@ func (w *Writer) close() error {
 	w.endAside()
 	err := w.status.Err
 	if err == nil {
-		err = w.syncFiles()
+		err = w.cur.Sync()
 	}
-	for _, f := range append(w.retired, w.cur) {
-		if e := f.Close(); err == nil {
-			err = e
-		}
+	if e := w.cur.Close(); err == nil {
+		err = e
 	}
 	if w.unpublished {
-		// It never counted.
-		if e := w.curFS.Remove(w.curPath); err == nil {
+		// It never counted. It may have its own name, if only its manifest is missing.
+		if e := w.curFS.Remove(w.curPath); err == nil && !errors.Is(e, fs.ErrNotExist) {
 			err = e
 		}
 	}
 	w.opened.Store(false)
-	w.cur, w.retired, w.lost, w.unpublished, w.free = nil, nil, false, false, false
+	w.cur, w.lost, w.unpublished, w.free = nil, false, false, false
 	w.unsynced.Store(false)
 	w.failing.Store(false)
 	w.written.Store(w.told.Load())
