@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -74,8 +75,9 @@ type Writer struct {
 	group   int      // calls of Append for what it took
 	crowd   bool     // there was more than one call for what it took before
 	ticks   int64
-	due     bool // a sync, by the clock
-	giveUp  bool // do not try again what fails: the file is about to be closed
+	due     bool           // a sync, by the clock
+	giveUp  bool           // do not try again what fails: the file is about to be closed
+	flushes []chan<- error // hear of a write that fails, lest they wait for the next that succeeds
 	set     Settings
 	nowMs   int64
 	syncMs  int64 // when the last sync began
@@ -352,7 +354,7 @@ func (w *Writer) write(p *piece, set Settings) {
 			return
 		}
 		b = w.undo(b, n, err)
-		if !w.again() {
+		if !w.again(err) {
 			w.fails(err, true) // what follows must not be written either
 			return
 		}
@@ -382,11 +384,15 @@ func (w *Writer) undo(b []byte, n int, err error) []byte {
 	return b
 }
 
-// again waits for the next tick, and tells whether to try again.
-func (w *Writer) again() bool {
+// again waits for the next tick, and tells whether to try again what has failed.
+func (w *Writer) again(err error) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for tick := w.ticks; w.ticks == tick && !w.giveUp; {
+		for _, f := range w.flushes {
+			f <- err
+		}
+		w.flushes = nil
 		w.work.Wait()
 	}
 	return !w.giveUp
@@ -575,14 +581,15 @@ func (w *Writer) Close(done func(err error)) {
 	w.mu.Unlock()
 }
 
-// Flush writes and syncs what there is, and returns when that is done or has failed.
+// Flush writes and syncs what there is, and returns when that is done or has failed. What
+// could not be written is tried again as ever.
 func (w *Writer) Flush() error {
-	done := make(chan error, 1)
+	done := make(chan error, 2) // a write may fail, and then succeed
 	w.mu.Lock()
-	w.giveUp = true
+	w.flushes = append(w.flushes, done)
 	w.queue = append(w.queue, piece{end: w.told.Load(), do: func() {
 		w.mu.Lock()
-		w.giveUp = false
+		w.flushes = slices.DeleteFunc(w.flushes, func(f chan<- error) bool { return f == done })
 		w.mu.Unlock()
 		if w.syncNow(); w.status.Err == nil || w.cur == nil {
 			done <- nil
