@@ -364,6 +364,36 @@ func TestFlushAllIsSaved(t *testing.T) {
 	}
 }
 
+// TestReloadDamaged: a file that cannot be read, or is not there, costs nothing.
+func TestReloadDamaged(t *testing.T) {
+	s := newSaver()
+	p := s.dial()
+	p.say("DEBUG POPULATE 5000")
+	if got := p.say("DEBUG RELOAD"); got != "+OK\r\n" {
+		t.Fatal(got)
+	}
+	p.say("SET a 1")
+	want := s.digestAll()
+	file, _ := s.disk.Bytes("/dump.rdb")
+	for _, n := range []int{0, 5, len(file) / 2, len(file) - 1} {
+		s.disk.Put("/dump.rdb", file[:n])
+		for _, more := range []string{"", " NOFLUSH", " MERGE"} {
+			if got := p.say("DEBUG RELOAD NOSAVE" + more); got != "-"+string(ErrReload)+"\r\n" {
+				t.Errorf("%d bytes of %d%s: %q", n, len(file), more, got)
+			}
+			if s.digestAll() != want {
+				t.Fatalf("%d bytes of %d%s: the data set is another", n, len(file), more)
+			}
+		}
+	}
+	if err := s.disk.Remove("/dump.rdb"); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.say("DEBUG RELOAD NOSAVE"); got != "-"+string(ErrReload)+"\r\n" || s.digestAll() != want {
+		t.Errorf("no file: %q", got)
+	}
+}
+
 func TestCancel(t *testing.T) {
 	s := newSaver()
 	p := s.dial()
