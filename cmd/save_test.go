@@ -335,30 +335,77 @@ func TestSaveRules(t *testing.T) {
 	}
 }
 
-// TestFlushAllIsSaved: what was thrown away does not come back.
+// TestFlushAllIsSaved: what was thrown away does not come back, and OK is said when it cannot.
 func TestFlushAllIsSaved(t *testing.T) {
 	s := newSaver(config.SaveRule{Seconds: 3600, Changes: 1000})
-	p := s.dial()
+	p, q := s.dial(), s.dial()
+	keys := func() int64 {
+		t.Helper()
+		file, ok := s.disk.Bytes("/dump.rdb")
+		if !ok {
+			t.Fatal("no snapshot")
+		}
+		return int64(load(t, file).KS.Len())
+	}
 	p.say("DEBUG POPULATE 5000")
 	p.say("BGSAVE")
-	p.say("FLUSHALL")
-	p.say("SET a 1")
-	s.pass(200) // the first is still under way
-	s.finish()
+	if got := p.say("FLUSHALL"); got != "" {
+		t.Errorf("answered at once: %q", got)
+	}
+	q.say("SET a 1")
+	s.finish() // the first snapshot
 	if s.disk.Used() != 0 || !s.logged("Background saving cancelled") {
 		t.Errorf("the old data set was saved; log %q", s.log)
 	}
-	s.pass(200)
-	s.finish()
-	file, ok := s.disk.Bytes("/dump.rdb")
-	if !ok || load(t, file).KS.Len() != 1 {
-		t.Error("no snapshot after FLUSHALL")
+	if len(p.cl.Out.B) > 0 {
+		t.Errorf("answered %q, and no file is there", p.cl.Out.B)
 	}
+	s.finish()
+	if got := string(p.cl.Out.B); got != "+OK\r\n" || keys() != 1 {
+		t.Errorf("answered %q, %d keys", got, keys())
+	}
+	p.cl.Out.B = nil
+	p.say("FLUSHALL")
+	q.say("SET b 1") // later than the snapshot
+	s.finish()
+	if got := string(p.cl.Out.B); got != "+OK\r\n" || keys() != 0 {
+		t.Errorf("answered %q, %d keys", got, keys())
+	}
+	p.cl.Out.B = nil
 	if s.saving.failed {
 		t.Error("a snapshot that was given up is no failure")
 	}
-	s.Cfg.Save = nil
+	if s.pass(1000); len(s.work) != 0 {
+		t.Error("saved once more")
+	}
+	s.disk.FailAt(0, syscall.EACCES)
 	p.say("FLUSHALL")
+	s.finish()
+	if got := string(p.cl.Out.B); got != "+OK\r\n" || !s.logged("Failed opening the temp RDB file") {
+		t.Errorf("it cannot be saved: %q, log %q", got, s.log)
+	}
+	p.cl.Out.B = nil
+	for _, words := range []string{"MULTI", "SET c 1", "FLUSHALL"} {
+		p.say(words)
+	}
+	if got := p.say("EXEC"); got != "*2\r\n+OK\r\n+OK\r\n" || len(s.work) != 0 {
+		t.Errorf("in a transaction: %q", got)
+	}
+	if s.pass(200); len(s.work) != 1 {
+		t.Error("no snapshot after a transaction")
+	}
+	s.finish()
+	if got := p.do("EVAL", "return redis.call('FLUSHALL')", "0"); got != "+OK\r\n" || len(s.work) != 0 {
+		t.Errorf("in a script: %q", got)
+	}
+	if s.pass(200); len(s.work) != 1 {
+		t.Error("no snapshot after a script")
+	}
+	s.finish()
+	s.Cfg.Save = nil
+	if got := p.say("FLUSHALL"); got != "+OK\r\n" {
+		t.Errorf("without rules: %q", got)
+	}
 	if s.pass(1000); len(s.work) != 0 {
 		t.Error("without rules nothing is saved")
 	}
