@@ -125,7 +125,7 @@ func TestHeldBytes(t *testing.T) {
 		t.Errorf("log: %q", s.log)
 	}
 	f.state.Behind = heldBytes/2 + 1
-	if s.pass(1000); p.cl.Out.B != nil && len(p.cl.Out.B) > 0 {
+	if s.pass(1000); len(p.cl.Out.B) > 0 {
 		t.Errorf("half of it is not there yet: %q", p.cl.Out.B)
 	}
 	f.state.Behind--
