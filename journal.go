@@ -7,7 +7,6 @@ import (
 	"redust/aof"
 	"redust/cmd"
 	"redust/config"
-	"redust/internal/disk"
 	"redust/loop"
 	"redust/rdb"
 )
@@ -30,7 +29,7 @@ type appendFile struct {
 // while it runs, and files that are open stay where they are, so it is said in full.
 func (p *process) journalPlace() (aof.Place, error) {
 	root, err := os.Getwd()
-	return aof.Place{FS: disk.OS{}, Root: root, Dir: p.cfg.AppendDirname, Name: p.cfg.AppendFilename}, err
+	return aof.Place{FS: p.disk, Root: root, Dir: p.cfg.AppendDirname, Name: p.cfg.AppendFilename}, err
 }
 
 // joinJournal gives the server its append only file, once the data set is loaded, opens it if

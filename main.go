@@ -37,6 +37,7 @@ import (
 	"redust/cmd"
 	"redust/config"
 	"redust/db"
+	"redust/internal/disk"
 	"redust/loop"
 )
 
@@ -107,7 +108,7 @@ func run() int {
 	if err != nil {
 		return fatal((&config.FileError{Reason: "Can't open the log file: " + loop.SystemText(err)}).Error())
 	}
-	p := process{cfg: cfg, log: log, parent: parent, supervisor: supervisor, restore: back}
+	p := process{cfg: cfg, log: log, parent: parent, supervisor: supervisor, restore: back, disk: disk.OS{}}
 	p.greet(start)
 	return p.serve(table, daemon)
 }
@@ -119,6 +120,7 @@ type process struct {
 	parent     *loop.Parent
 	supervisor *loop.Supervisor
 	restore    *restore // nil: not asked for
+	disk       disk.FS  // where the append only file is written
 }
 
 // fail logs why the process cannot go on, and returns the exit status.

@@ -154,7 +154,11 @@ func (f *Files) become(m *Manifest, gone []File) error {
 // Mend cuts the torn end off the file of that index, after so many bytes.
 func (f *Files) Mend(index int, at int64) error {
 	name := f.Path(f.Manifest.Files()[index].Name)
-	if err := f.FS.Truncate(name, at); err != nil {
+	err := f.FS.Truncate(name, at)
+	if err == nil {
+		err = syncFile(f.FS, name) // lest it is back, in front of what has followed by then
+	}
+	if err != nil {
 		return fmt.Errorf("aof: truncate %s: %w", name, err)
 	}
 	f.Total -= f.Sizes[index] - at

@@ -28,16 +28,39 @@ const (
 //
 //	aside      Prepare   creates the new increment, and names it in the manifest
 //	executor   Turn      with the snapshot: from this byte on the stream goes there
+//	writer     turn      syncs the old increment, goes on in the new one
 //	aside      Write     writes the base, syncs it, names it in the manifest,
 //	                     deletes what no longer counts
 //
 // Whatever fails or whenever the process dies, what the manifest names is complete: until
 // the end the old base and all increments, then the new base and the new increment. So a
-// rewrite that fails costs nothing but its work. The executor and the writer meanwhile do
-// no more than use another file.
+// rewrite that fails costs nothing but its work. The executor meanwhile does no more than
+// use another file.
 //
 // The increment of a Fresh rewrite has a temporary name and no place in the manifest until
 // the base has one.
+//
+// # Why the writer waits for the disk when it turns
+//
+// When the power fails, each file keeps what was synced, and of the rest whatever the system
+// happened to have written. With a policy other than always the old increment has such a rest.
+// Were the new one begun before that is safe, the old one could lose its end while the new one
+// keeps its beginning: a hole in the stream, of which there need not be a trace, since the
+// end of what was synced is the end of a request. No loader could tell, and cutting off what is
+// torn in any file but the last would drop, where it is damage, what was safe for hours. So nothing
+// is written to an increment before all in front of it is on the disk, whatever the policy: what is
+// loaded is always a beginning of the stream, and a torn end in front of another file's
+// bytes is damage. (Redis begins the new file at once.)
+//
+// Prepare has most of it synced beforehand, so what is left to wait for is what came in some
+// milliseconds. For the same reason Start syncs what a process before it has left.
+//
+// # When nobody knows which manifest counts
+//
+// A manifest is replaced by a rename, and then its directory is synced. If that fails the new one
+// is there, though it may be gone after a loss of power: all that either of them names is
+// kept, and before the next step the manifest is read again (stale). A Fresh rewrite would
+// else use once more names that the manifest on the disk has already given to others.
 type Rewrite struct {
 	w        *Writer
 	kind     Kind
@@ -70,9 +93,10 @@ func (r *Rewrite) Prepare() error {
 	w.files.Lock()
 	defer w.files.Unlock()
 	if !w.opened.Load() {
-		if err := w.find(r.place); err != nil {
-			return err
-		}
+		w.place, w.stale = r.place, true
+	}
+	if err := w.find(); err != nil {
+		return err
 	}
 	p := w.place
 	if err := p.FS.Mkdir(p.Path("")); err != nil {
@@ -101,20 +125,39 @@ func (r *Rewrite) Prepare() error {
 	if err := w.publish(m); err != nil {
 		return errors.Join(err, f.Close())
 	}
+	w.syncAhead()
 	return nil
 }
 
-// find reads the manifest at p. files is held.
-func (w *Writer) find(p Place) error {
-	m, err := ReadManifest(p)
+// find reads the manifest, unless it is known. files is held.
+func (w *Writer) find() error {
+	if !w.stale {
+		return nil
+	}
+	m, err := ReadManifest(w.place)
 	if err != nil {
 		return err
 	}
 	if m == nil {
 		m = new(Manifest)
 	}
-	w.place, w.manifest = p, m
+	w.manifest, w.stale = m, false
 	return nil
+}
+
+// syncAhead syncs, aside, what has been written so far, and waits for it. What becomes of it
+// the writer takes up.
+func (w *Writer) syncAhead() {
+	at := make(chan *asideSync, 1)
+	w.order(func() {
+		if w.synced != w.written.Load() && !w.syncing.Load() {
+			w.syncAside()
+		}
+		at <- w.aside
+	})
+	if a := <-at; a != nil {
+		<-a.done
+	}
 }
 
 // Turn makes the stream go on in the new increment, from the end of what was appended so
@@ -145,24 +188,18 @@ func (r *Rewrite) Drop() error {
 
 // turn is Turn, on the writer.
 func (w *Writer) turn(r *Rewrite, at int64) error {
+	if !w.broken() {
+		w.syncNow() // which may break it
+	}
 	if w.broken() && r.kind == Next {
 		return errors.Join(errLost, r.f.Close())
 	}
 	w.opened.Store(true) // what was open before may have been closed since Turn
-	switch {
-	case w.cur == nil:
-	case w.lost || w.unpublished:
-		// What is in it does not count any more, so that errors do not either.
-		for _, f := range append(w.retired, w.cur) {
-			_ = f.Close()
-		}
-		w.retired = nil
+	if w.cur != nil {
+		_ = w.cur.Close() // what counts in it has been synced
 		if w.unpublished {
 			_ = w.curFS.Remove(w.curPath)
 		}
-	default:
-		w.retired = append(w.retired, w.cur)
-		w.unsynced.Store(true)
 	}
 	if r.kind == Fresh {
 		w.forsake()
@@ -262,6 +299,9 @@ func (r *Rewrite) publish(temp string, isRDB bool) error {
 	w := r.w
 	w.files.Lock()
 	defer w.files.Unlock()
+	if err := w.find(); err != nil {
+		return errors.Join(err, w.remove(temp))
+	}
 	p := w.place
 	m := w.manifest.Clone()
 	base := m.NextBase(p.Name, isRDB)
@@ -293,6 +333,7 @@ func (w *Writer) publish(m *Manifest) error {
 		return fmt.Errorf("aof: sync directory %s: %w", w.place.Path(""), err)
 	}
 	if err := w.place.writeManifest(m); err != nil {
+		w.stale = true
 		return err
 	}
 	w.manifest = m
@@ -307,6 +348,10 @@ func (w *Writer) deleteHistory() {
 	w.mu.Unlock()
 	w.files.Lock()
 	defer w.files.Unlock()
+	if err := w.find(); err != nil {
+		w.o.Log(Warning, err.Error())
+		return
+	}
 	if len(w.manifest.History) == 0 || keep {
 		return
 	}
@@ -324,6 +369,15 @@ func (w *Writer) deleteHistory() {
 	}
 }
 
+// syncFile syncs what some process has written to a file.
+func syncFile(d disk.FS, name string) error {
+	f, err := d.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
 // remove deletes a file of the directory, which may not exist.
 func (w *Writer) remove(name string) error {
 	if err := w.place.FS.Remove(w.place.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -338,7 +392,8 @@ func (w *Writer) remove(name string) error {
 func (w *Writer) Start(p Place, s *rdb.Snapshot, asRDB bool, o rdb.WriteOptions) error {
 	w.files.Lock()
 	defer w.files.Unlock()
-	if err := w.find(p); err != nil {
+	w.place, w.stale = p, true
+	if err := w.find(); err != nil {
 		return err
 	}
 	if err := p.FS.Mkdir(p.Path("")); err != nil {
@@ -370,6 +425,11 @@ func (w *Writer) Start(p Place, s *rdb.Snapshot, asRDB bool, o rdb.WriteOptions)
 	if dirty {
 		if err := w.publish(m); err != nil {
 			return errors.Join(err, f.Close())
+		}
+	}
+	for _, file := range m.Incr {
+		if err := syncFile(p.FS, p.Path(file.Name)); err != nil {
+			return errors.Join(fmt.Errorf("aof: sync %s: %w", file.Name, err), f.Close())
 		}
 	}
 	var total, size int64

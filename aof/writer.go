@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,8 +75,9 @@ type Writer struct {
 	group   int      // calls of Append for what it took
 	crowd   bool     // there was more than one call for what it took before
 	ticks   int64
-	due     bool // a sync, by the clock
-	giveUp  bool // do not try again what fails: the file is about to be closed
+	due     bool           // a sync, by the clock
+	giveUp  bool           // do not try again what fails: the file is about to be closed
+	flushes []chan<- error // hear of a write that fails, lest they wait for the next that succeeds
 	set     Settings
 	nowMs   int64
 	syncMs  int64 // when the last sync began
@@ -85,8 +88,7 @@ type Writer struct {
 	curFS       disk.FS
 	curPath     string
 	curSize     int64
-	retired     []disk.File // to be synced and closed before cur is
-	aside       *asideSync  // the sync that is under way, aside
+	aside       *asideSync // the sync that is under way, aside
 	lost        bool
 	unpublished bool  // the manifest does not name cur yet
 	free        bool  // and nobody waits for that: the file has been switched on just now
@@ -98,6 +100,7 @@ type Writer struct {
 	files    sync.Mutex
 	place    Place
 	manifest *Manifest
+	stale    bool        // the manifest on the disk may be another
 	opened   atomic.Bool // place and manifest are those of a file that is open
 	turns    int         // temporary increments so far
 }
@@ -351,7 +354,7 @@ func (w *Writer) write(p *piece, set Settings) {
 			return
 		}
 		b = w.undo(b, n, err)
-		if !w.again() {
+		if !w.again(err) {
 			w.fails(err, true) // what follows must not be written either
 			return
 		}
@@ -381,11 +384,15 @@ func (w *Writer) undo(b []byte, n int, err error) []byte {
 	return b
 }
 
-// again waits for the next tick, and tells whether to try again.
-func (w *Writer) again() bool {
+// again waits for the next tick, and tells whether to try again what has failed.
+func (w *Writer) again(err error) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for tick := w.ticks; w.ticks == tick && !w.giveUp; {
+		for _, f := range w.flushes {
+			f <- err
+		}
+		w.flushes = nil
 		w.work.Wait()
 	}
 	return !w.giveUp
@@ -441,31 +448,13 @@ func (w *Writer) syncNow() {
 	w.syncMs = w.nowMs
 	w.mu.Unlock()
 	from := w.o.Mono()
-	err := w.syncFiles()
+	err := w.cur.Sync()
 	w.slow(from, slowSync)
 	if err != nil {
 		w.fails(err, true)
 		return
 	}
 	w.synced = upTo
-}
-
-// syncFiles syncs what was turned away from, closes it, and syncs the file at hand.
-func (w *Writer) syncFiles() error {
-	for len(w.retired) > 0 {
-		f := w.retired[0]
-		err := f.Sync()
-		if e := f.Close(); err == nil {
-			err = e
-		}
-		if w.retired = w.retired[1:]; err != nil {
-			return err
-		}
-	}
-	if w.cur == nil {
-		return nil
-	}
-	return w.cur.Sync()
 }
 
 // syncAside begins to put what is written on the disk; writing goes on meanwhile.
@@ -487,8 +476,8 @@ func (w *Writer) syncAside() {
 	w.mu.Lock()
 	w.syncMs = w.nowMs
 	w.mu.Unlock()
-	a := &asideSync{cur: w.cur, old: w.retired, upTo: w.written.Load(), done: make(chan struct{})}
-	w.retired, w.aside = nil, a
+	a := &asideSync{cur: w.cur, upTo: w.written.Load(), done: make(chan struct{})}
+	w.aside = a
 	w.o.Aside(func() {
 		a.run()
 		w.order(func() {
@@ -502,30 +491,25 @@ func (w *Writer) syncAside() {
 // asideSync is a sync under way beside the writer.
 type asideSync struct {
 	cur   disk.File
-	old   []disk.File // to be synced and closed before cur is
-	upTo  int64       // position of the stream
-	gone  bool        // the file does not count any more, nor does what became of it
+	upTo  int64 // position of the stream
+	gone  bool  // the file does not count any more, nor does what became of it
 	begun atomic.Bool
 	done  chan struct{}
 	err   error // read after done
 }
 
-// run syncs the files, or waits until whoever came first has done so.
+// run syncs the file, or waits until whoever came first has done so.
 func (a *asideSync) run() {
 	if a.begun.Swap(true) {
 		<-a.done
 		return
 	}
-	for _, f := range a.old {
-		a.err = errors.Join(a.err, f.Sync(), f.Close())
-	}
-	a.err = errors.Join(a.err, a.cur.Sync())
+	a.err = a.cur.Sync()
 	close(a.done)
 }
 
 // endAside waits for the sync that is under way aside, and takes up what became of it. What
-// is synced beside it would say nothing: the system tells of an error once, and the files
-// that were turned away from are being synced there. A sync that nobody has begun with is
+// is synced beside it would say nothing: the system tells of an error once. A sync that nobody has begun with is
 // done here: Options.Aside may need the executor, and that may be waiting for Flush.
 func (w *Writer) endAside() {
 	a := w.aside
@@ -544,7 +528,7 @@ func (w *Writer) endAside() {
 	}
 }
 
-// forsake says that the file at hand and those before it do not count any more.
+// forsake says that the file at hand does not count any more.
 func (w *Writer) forsake() {
 	if w.aside != nil {
 		w.aside.gone = true
@@ -597,14 +581,15 @@ func (w *Writer) Close(done func(err error)) {
 	w.mu.Unlock()
 }
 
-// Flush writes and syncs what there is, and returns when that is done or has failed.
+// Flush writes and syncs what there is, and returns when that is done or has failed. What
+// could not be written is tried again as ever.
 func (w *Writer) Flush() error {
-	done := make(chan error, 1)
+	done := make(chan error, 2) // a write may fail, and then succeed
 	w.mu.Lock()
-	w.giveUp = true
+	w.flushes = append(w.flushes, done)
 	w.queue = append(w.queue, piece{end: w.told.Load(), do: func() {
 		w.mu.Lock()
-		w.giveUp = false
+		w.flushes = slices.DeleteFunc(w.flushes, func(f chan<- error) bool { return f == done })
 		w.mu.Unlock()
 		if w.syncNow(); w.status.Err == nil || w.cur == nil {
 			done <- nil
@@ -626,21 +611,19 @@ func (w *Writer) close() error {
 	w.endAside()
 	err := w.status.Err
 	if err == nil {
-		err = w.syncFiles()
+		err = w.cur.Sync()
 	}
-	for _, f := range append(w.retired, w.cur) {
-		if e := f.Close(); err == nil {
-			err = e
-		}
+	if e := w.cur.Close(); err == nil {
+		err = e
 	}
 	if w.unpublished {
-		// It never counted.
-		if e := w.curFS.Remove(w.curPath); err == nil {
+		// It never counted. It may have its own name, if only its manifest is missing.
+		if e := w.curFS.Remove(w.curPath); err == nil && !errors.Is(e, fs.ErrNotExist) {
 			err = e
 		}
 	}
 	w.opened.Store(false)
-	w.cur, w.retired, w.lost, w.unpublished, w.free = nil, nil, false, false, false
+	w.cur, w.lost, w.unpublished, w.free = nil, false, false, false
 	w.unsynced.Store(false)
 	w.failing.Store(false)
 	w.written.Store(w.told.Load())

@@ -468,13 +468,16 @@ func TestLostUntilRewritten(t *testing.T) {
 	b.start(Settings{Policy: EverySec})
 	end := b.add(1)
 	b.until("first", func() bool { return b.Acked() == end })
-	d.Limit(d.Used())
+	d.Hook(func(op faulty.Op) error {
+		if op.Kind == faulty.Sync {
+			return syscall.EIO
+		}
+		return nil
+	})
 	b.add(2)
-	b.until("fails", func() bool { return b.statuses() == "No space left on device" })
-	if err := b.Flush(); err == nil { // SHUTDOWN: what is not written is given up
-		t.Fatal("flushed to a full disk")
-	}
-	d.Limit(-1)
+	b.until("fails", func() bool { return b.statuses() != "" })
+	d.Hook(nil)
+	end = b.Acked()
 	r := b.NewRewrite(Fresh, b.place)
 	if err := r.Prepare(); err != nil {
 		t.Fatal(err)
@@ -489,7 +492,7 @@ func TestLostUntilRewritten(t *testing.T) {
 	}
 	d.Hook(nil)
 	s.Release()
-	const lost = "No space left on device; No space left on device, lost"
+	const lost = "Input/output error, lost"
 	if got := b.statuses(); got != lost {
 		t.Fatalf("told %s, want %s", got, lost)
 	}
@@ -505,6 +508,45 @@ func TestLostUntilRewritten(t *testing.T) {
 	last := b.add(4)
 	b.until("recovers", func() bool { return b.Acked() == last })
 	if got := b.statuses(); got != lost+"; ok" {
+		t.Errorf("told %s", got)
+	}
+}
+
+// Flush does not wait for a disk that is full, and costs nothing: when there is room all goes
+// on from the same byte.
+func TestFlushFullDisk(t *testing.T) {
+	d := faulty.New()
+	b := newBench(t, d)
+	b.start(Settings{Policy: EverySec})
+	end := b.add(1)
+	b.until("first", func() bool { return b.Acked() == end })
+	d.Limit(d.Used() + 5)
+	b.add(2)
+	for range 2 {
+		done := make(chan error, 1)
+		go func() { done <- b.Flush() }()
+		select {
+		case err := <-done:
+			if !errors.Is(err, syscall.ENOSPC) {
+				t.Fatalf("flushed to a full disk: %v", err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("waits for the disk")
+		}
+	}
+	if b.Acked() != end {
+		t.Errorf("acknowledged up to %d", b.Acked())
+	}
+	d.Limit(-1)
+	last := b.add(3)
+	b.until("recovers", func() bool { return b.Acked() == last })
+	if err := b.Flush(); err != nil {
+		t.Error(err)
+	}
+	if got := b.stream(d.Crash(rand.New(rand.NewPCG(1, 1)))); !bytes.Equal(got, b.want) {
+		t.Errorf("the file is %q, want %q", got, b.want)
+	}
+	if got := b.statuses(); got != "No space left on device; ok" {
 		t.Errorf("told %s", got)
 	}
 }

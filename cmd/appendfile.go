@@ -96,8 +96,8 @@ type appending struct {
 	held      bool  // writes are held back
 	heldAt    int64 // since when, monotonic nanoseconds
 	holds     int64 // how often they were
-	acked     int64 // at the last tick, and
-	stuckAt   int64 // since when it has been that, Unix milliseconds
+	reached   int64 // how far the disk was at the last tick, and
+	stuckAt   int64 // since when it has been there, Unix milliseconds
 }
 
 // rewriteJob is a rewrite under way.
@@ -312,7 +312,7 @@ func (s *Server) appendOnly() {
 			a.job.r.Progress().Cancel()
 		}
 		a.on, a.first, a.scheduled, a.lost, a.why = false, false, false, false, ""
-		s.holdWrites(false)
+		s.releaseWrites()
 	}
 }
 
@@ -362,6 +362,9 @@ func (s *Server) tickAppend() {
 		return
 	}
 	c := s.Cfg
+	if s.saving.job != nil {
+		return // one at a time for the disk, unless somebody asks for it
+	}
 	if st := s.AppendFile.State(); c.AutoAOFRewritePercent > 0 && st.Size > c.AutoAOFRewriteMinBytes && a.why == "" {
 		growth := st.Size*100/max(st.BaseSize, 1) - 100
 		if growth >= int64(c.AutoAOFRewritePercent) {
@@ -376,30 +379,27 @@ func (s *Server) tickHeld() {
 	a := &s.appending
 	acked, now := s.AppendFile.Acked(), s.KS.Now()
 	waits := max(s.JournalAt()-acked, s.AppendFile.State().Behind)
-	if waits <= 0 || acked != a.acked {
-		a.acked, a.stuckAt = acked, now
+	if at := s.JournalAt() - waits; waits <= 0 || at != a.reached {
+		a.reached, a.stuckAt = at, now
 	}
 	stuck := acked != math.MaxInt64 && now-a.stuckAt >= heldMs
-	if a.held {
-		s.holdWrites(waits > heldBytes/2 || stuck)
-	} else {
-		s.holdWrites(waits > heldBytes || stuck)
+	switch {
+	case a.held && waits <= heldBytes/2 && !stuck:
+		s.releaseWrites()
+	case !a.held && (waits > heldBytes || stuck):
+		a.held, a.heldAt = true, s.Clock()
+		a.holds++
+		s.Host.Log(config.LogWarning, fmt.Sprintf("The disk does not keep up with the append only file: %d bytes wait for it, and in the last %d ms none has got there. Commands that write are held back until it has caught up.", waits, now-a.stuckAt))
 	}
 }
 
-// holdWrites begins or ends to hold writes back.
-func (s *Server) holdWrites(on bool) {
+// releaseWrites lets writes pass again, if they were held back.
+func (s *Server) releaseWrites() {
 	a := &s.appending
-	if a.held == on {
+	if !a.held {
 		return
 	}
-	a.held = on
-	if on {
-		a.heldAt = s.Clock()
-		a.holds++
-		s.Host.Log(config.LogWarning, fmt.Sprintf("The disk does not keep up with the append only file: %d bytes wait for it. Commands that write are held back until it has caught up.", s.AppendFile.State().Behind))
-		return
-	}
+	a.held = false
 	ns := s.Clock() - a.heldAt
 	s.Slice(metrics.EventAOFHeld, ns)
 	s.Host.Log(config.LogWarning, fmt.Sprintf("The disk has caught up with the append only file. Writes were held back for %d ms.", ns/1e6))

@@ -287,9 +287,7 @@ func flushAll(c *Ctx) error {
 	}
 	c.replacing(nil, nil)
 	c.Flushed(nil, c.KS.Flush())
-	c.flushedAll()
-	c.Out.OK()
-	return nil
+	return c.flushedAll()
 }
 
 // flushMode reads ASYNC or SYNC. Both are the same here: nothing waits for the memory.

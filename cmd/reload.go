@@ -36,12 +36,20 @@ func debugReload(c *Ctx) error {
 			return ErrPlain // as Redis has it; the log says more
 		}
 	}
-	if flush {
-		c.replacing(nil, nil)
-		c.Empty()
+	// Read twice: what cannot be read leaves all as it was. (Redis is empty then, or ends.)
+	err := c.readSnapshot(func(*rdb.Batch) error { return nil })
+	if err == nil {
+		if flush {
+			c.replacing(nil, nil)
+			c.Empty()
+		}
+		c.Flushed(nil, 0) // whoever watches or waits for a key is to look again
+		put := rdb.PutOptions{Replace: merge}
+		err = c.readSnapshot(func(b *rdb.Batch) error {
+			_, err := c.StoreBatch(b, put)
+			return err
+		})
 	}
-	c.Flushed(nil, 0) // whoever watches or waits for a key is to look again
-	err := c.reload(rdb.PutOptions{Replace: merge})
 	if err != nil {
 		c.Host.Log(config.LogWarning, "DEBUG RELOAD could not load "+c.Cfg.DBFilename+": "+err.Error())
 		return ErrReload
@@ -51,8 +59,8 @@ func debugReload(c *Ctx) error {
 	return nil
 }
 
-// reload stores what is in the snapshot's file.
-func (c *Ctx) reload(put rdb.PutOptions) error {
+// readSnapshot yields what is in the snapshot's file.
+func (c *Ctx) readSnapshot(yield func(*rdb.Batch) error) error {
 	f, err := c.files().Open(filepath.Join(c.Cfg.Dir, c.Cfg.DBFilename))
 	if err != nil {
 		return err
@@ -62,8 +70,7 @@ func (c *Ctx) reload(put rdb.PutOptions) error {
 	o.SkipChecksum = !c.Cfg.RDBChecksum || c.debug.skipChecksum
 	_, err = rdb.Decode(f, o, func(b *rdb.Batch) error {
 		defer b.Release()
-		_, err := c.StoreBatch(b, put)
-		return err
+		return yield(b)
 	})
 	return err
 }

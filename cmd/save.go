@@ -38,7 +38,9 @@ import (
 //
 // FLUSHALL makes what is on the disk wrong in a way that matters: a restart would bring
 // back what was thrown away. So if there are rules, a snapshot that is under way is given up,
-// and one of what is there now is begun, within a tenth of a second.
+// and one of what is there now is begun. The client hears OK when that is on the disk, or
+// has failed; in a transaction or a script it does at once, and the snapshot is begun within a
+// tenth of a second.
 //
 // What changed since the last snapshot is Dirty. When one is done, what was counted when it
 // was taken is taken off, and what came meanwhile stays.
@@ -70,10 +72,11 @@ type saveJob struct {
 	err      error // of the write; read after it is done
 }
 
-// saver is a client that waits for its SAVE.
+// saver is a client that waits for its SAVE, or for what its FLUSHALL has begun.
 type saver struct {
-	w *waiter
-	a *awaited
+	w     *waiter
+	a     *awaited
+	flush bool
 }
 
 // retrySeconds is how long rules wait after a snapshot that failed.
@@ -116,13 +119,19 @@ func save(c *Ctx) error {
 		c.Out.OK()
 		return nil
 	}
+	return c.awaitSave(false)
+}
+
+// awaitSave makes the client wait for a snapshot that is taken now, or when the one that is under
+// way is over.
+func (c *Ctx) awaitSave(flush bool) error {
 	if err := c.Wait(Wait{DeadlineMs: math.MaxInt64, Nothing: func(*resp.Writer) {}}); err != nil {
 		return err
 	}
-	me := saver{c.Client.waiter, new(awaited)}
+	me := saver{c.Client.waiter, new(awaited), flush}
 	me.w.job = me.a
-	if sv.job != nil {
-		sv.asked = append(sv.asked, me)
+	if c.saving.job != nil {
+		c.saving.asked = append(c.saving.asked, me)
 		return nil
 	}
 	c.Server.startSave([]saver{me})
@@ -314,7 +323,7 @@ func (s *Server) tellSavers(j *saveJob) {
 		w := o.w
 		w.job = nil
 		mark := w.cl.Out.Mark()
-		if j.err != nil {
+		if j.err != nil && !o.flush {
 			s.finish(w, mark, ErrSave)
 			continue
 		}
@@ -343,15 +352,20 @@ func saveError(path string, err error) string {
 	return fmt.Sprintf("Write error saving DB on disk: %v", err)
 }
 
-// flushedAll notes that all databases were emptied at once.
-func (s *Server) flushedAll() {
-	if len(s.Cfg.Save) == 0 {
-		return
+// flushedAll replies OK to who has emptied all databases, as soon as the file says so too.
+func (c *Ctx) flushedAll() error {
+	sv := &c.saving
+	if len(c.Cfg.Save) > 0 {
+		sv.again = true
+		if j := sv.job; j != nil && !j.fg {
+			j.progress.Cancel()
+		}
+		if !c.NoBlock {
+			return c.awaitSave(true)
+		}
 	}
-	s.saving.again = true
-	if j := s.saving.job; j != nil && !j.fg {
-		j.progress.Cancel()
-	}
+	c.Out.OK()
+	return nil
 }
 
 // Unsaved notes that so many keys were loaded from what will not be there at the next start.

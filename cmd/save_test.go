@@ -335,32 +335,109 @@ func TestSaveRules(t *testing.T) {
 	}
 }
 
-// TestFlushAllIsSaved: what was thrown away does not come back.
+// TestFlushAllIsSaved: what was thrown away does not come back, and OK is said when it cannot.
 func TestFlushAllIsSaved(t *testing.T) {
 	s := newSaver(config.SaveRule{Seconds: 3600, Changes: 1000})
-	p := s.dial()
+	p, q := s.dial(), s.dial()
+	keys := func() int64 {
+		t.Helper()
+		file, ok := s.disk.Bytes("/dump.rdb")
+		if !ok {
+			t.Fatal("no snapshot")
+		}
+		return int64(load(t, file).KS.Len())
+	}
 	p.say("DEBUG POPULATE 5000")
 	p.say("BGSAVE")
-	p.say("FLUSHALL")
-	p.say("SET a 1")
-	s.pass(200) // the first is still under way
-	s.finish()
+	if got := p.say("FLUSHALL"); got != "" {
+		t.Errorf("answered at once: %q", got)
+	}
+	q.say("SET a 1")
+	s.finish() // the first snapshot
 	if s.disk.Used() != 0 || !s.logged("Background saving cancelled") {
 		t.Errorf("the old data set was saved; log %q", s.log)
 	}
-	s.pass(200)
-	s.finish()
-	file, ok := s.disk.Bytes("/dump.rdb")
-	if !ok || load(t, file).KS.Len() != 1 {
-		t.Error("no snapshot after FLUSHALL")
+	if len(p.cl.Out.B) > 0 {
+		t.Errorf("answered %q, and no file is there", p.cl.Out.B)
 	}
+	s.finish()
+	if got := string(p.cl.Out.B); got != "+OK\r\n" || keys() != 1 {
+		t.Errorf("answered %q, %d keys", got, keys())
+	}
+	p.cl.Out.B = nil
+	p.say("FLUSHALL")
+	q.say("SET b 1") // later than the snapshot
+	s.finish()
+	if got := string(p.cl.Out.B); got != "+OK\r\n" || keys() != 0 {
+		t.Errorf("answered %q, %d keys", got, keys())
+	}
+	p.cl.Out.B = nil
 	if s.saving.failed {
 		t.Error("a snapshot that was given up is no failure")
 	}
-	s.Cfg.Save = nil
+	if s.pass(1000); len(s.work) != 0 {
+		t.Error("saved once more")
+	}
+	s.disk.FailAt(0, syscall.EACCES)
 	p.say("FLUSHALL")
+	s.finish()
+	if got := string(p.cl.Out.B); got != "+OK\r\n" || !s.logged("Failed opening the temp RDB file") {
+		t.Errorf("it cannot be saved: %q, log %q", got, s.log)
+	}
+	p.cl.Out.B = nil
+	for _, words := range []string{"MULTI", "SET c 1", "FLUSHALL"} {
+		p.say(words)
+	}
+	if got := p.say("EXEC"); got != "*2\r\n+OK\r\n+OK\r\n" || len(s.work) != 0 {
+		t.Errorf("in a transaction: %q", got)
+	}
+	if s.pass(200); len(s.work) != 1 {
+		t.Error("no snapshot after a transaction")
+	}
+	s.finish()
+	if got := p.do("EVAL", "return redis.call('FLUSHALL')", "0"); got != "+OK\r\n" || len(s.work) != 0 {
+		t.Errorf("in a script: %q", got)
+	}
+	if s.pass(200); len(s.work) != 1 {
+		t.Error("no snapshot after a script")
+	}
+	s.finish()
+	s.Cfg.Save = nil
+	if got := p.say("FLUSHALL"); got != "+OK\r\n" {
+		t.Errorf("without rules: %q", got)
+	}
 	if s.pass(1000); len(s.work) != 0 {
 		t.Error("without rules nothing is saved")
+	}
+}
+
+// TestReloadDamaged: a file that cannot be read, or is not there, costs nothing.
+func TestReloadDamaged(t *testing.T) {
+	s := newSaver()
+	p := s.dial()
+	p.say("DEBUG POPULATE 5000")
+	if got := p.say("DEBUG RELOAD"); got != "+OK\r\n" {
+		t.Fatal(got)
+	}
+	p.say("SET a 1")
+	want := s.digestAll()
+	file, _ := s.disk.Bytes("/dump.rdb")
+	for _, n := range []int{0, 5, len(file) / 2, len(file) - 1} {
+		s.disk.Put("/dump.rdb", file[:n])
+		for _, more := range []string{"", " NOFLUSH", " MERGE"} {
+			if got := p.say("DEBUG RELOAD NOSAVE" + more); got != "-"+string(ErrReload)+"\r\n" {
+				t.Errorf("%d bytes of %d%s: %q", n, len(file), more, got)
+			}
+			if s.digestAll() != want {
+				t.Fatalf("%d bytes of %d%s: the data set is another", n, len(file), more)
+			}
+		}
+	}
+	if err := s.disk.Remove("/dump.rdb"); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.say("DEBUG RELOAD NOSAVE"); got != "-"+string(ErrReload)+"\r\n" || s.digestAll() != want {
+		t.Errorf("no file: %q", got)
 	}
 }
 

@@ -7,7 +7,11 @@ package rdb
 //	nnnooooo oooooooo            n+2 bytes from o+1 bytes back, n from 1 to 6
 //	111ooooo nnnnnnnn oooooooo   n+9 bytes from o+1 bytes back
 
-// lzfMost is how many bytes one byte of compressed input can stand for at most: 264 in three.
+// lzfMost is how many bytes one byte of compressed input can stand for at most: 264 in three. A
+// claim beyond that is refused before memory is taken, and the input itself must be there first, so
+// a payload of RESTORE comes to at most 88 times its size (and what the structure costs that its
+// elements go to): what is in a compressed packed value is not compressed once more. A lower limit
+// would refuse what Redis writes, since a long run of one byte comes to that ratio.
 const lzfMost = 88
 
 // lzfDecompress fills dst with what src, which may be anything, stands for. It tells whether

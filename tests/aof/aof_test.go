@@ -373,11 +373,18 @@ func asides(t *testing.T, dir string) []string {
 	return all
 }
 
-// TestTorn starts on a file that ends within a command.
+// TestTorn starts on a file that ends within a command. An empty one may be behind it, which a
+// rewrite had just made.
 func TestTorn(t *testing.T) {
+	for _, behind := range [][]string{nil, {""}, {"", ""}} {
+		t.Run(fmt.Sprintf("%d behind", len(behind)), func(t *testing.T) { testTorn(t, behind) })
+	}
+}
+
+func testTorn(t *testing.T, behind []string) {
 	whole := request("SET", "a", "1") + request("MULTI") + request("SET", "b", "1") + request("SET", "c", "1") + request("EXEC")
 	torn := whole + request("MULTI") + request("SET", "d", "1")
-	dir := directory(t, whole, torn+"*3\r\n$3\r\nSE")
+	dir := directory(t, append([]string{whole, torn + "*3\r\n$3\r\nSE"}, behind...)...)
 	log := refused(t, dir, "--aof-load-truncated", "no")
 	for _, want := range []string{"check-aof", "--fix", "--aof-load-truncated yes", fmt.Sprintf("first %d bytes", len(whole))} {
 		if !strings.Contains(log, want) {

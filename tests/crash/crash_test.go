@@ -55,7 +55,7 @@ func TestRedust(t *testing.T) {
 		})
 	}
 	t.Run("switching", func(t *testing.T) {
-		o := options(t, bin, 6)
+		o := options(t, bin, 4)
 		o.Args = []string{"--enable-debug-command", "yes"}
 		o.Switches = true
 		play(t, o)
@@ -64,6 +64,12 @@ func TestRedust(t *testing.T) {
 		o := options(t, bin, 4)
 		o.Args = []string{"--enable-debug-command", "yes", "--io-threads", "2"}
 		o.Switches = true
+		play(t, o)
+	})
+	t.Run("two threads", func(t *testing.T) {
+		o := options(t, bin, 2)
+		o.Args = []string{"--appendfsync", "always", "--enable-debug-command", "yes", "--io-threads", "2"}
+		o.Oracle = oracle
 		play(t, o)
 	})
 	t.Run("commands in the base, timestamps", func(t *testing.T) {
