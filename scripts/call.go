@@ -23,7 +23,7 @@ func (s *state) do(L *lua.LState, raise bool) int {
 	if text := s.arguments(L); text != "" {
 		return s.refuse(L, text, false, raise)
 	}
-	s.g.burn(L, 1)
+	s.g.burn(L, 1+len(s.buf)/bytesPerFuel)
 	b, refusal := s.command()
 	const keep = 1 << 20 // bytes
 	if cap(s.buf) > keep {

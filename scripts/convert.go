@@ -1,7 +1,6 @@
 package scripts
 
 import (
-	"math"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -43,15 +42,6 @@ func (s *state) convert(w *resp.Writer, v lua.LValue, level int) error {
 		w.Null()
 	}
 	return nil
-}
-
-// wholeNumber cuts a number as C on this kind of machine does: what does not fit is the
-// lowest integer.
-func wholeNumber(f float64) int64 {
-	if f >= -math.MaxInt64 && f < math.MaxInt64 {
-		return int64(f)
-	}
-	return math.MinInt64
 }
 
 func (s *state) convertTable(w *resp.Writer, t *lua.LTable, level int) error {

@@ -15,9 +15,9 @@ func OpenBit(L *lua.LState) {
 	t := L.NewTable()
 	fold := func(name string, op func(a, b uint32) uint32) {
 		t.RawSetString(name, L.NewFunction(func(L *lua.LState) int {
-			x := word(L, 1, name)
-			for i := 2; i <= L.GetTop(); i++ {
-				x = op(x, word(L, i, name))
+			x := word(L, 1)
+			for i := L.GetTop(); i > 1; i-- {
+				x = op(x, word(L, i))
 			}
 			return pushWord(L, x)
 		}))
@@ -28,8 +28,8 @@ func OpenBit(L *lua.LState) {
 
 	shift := func(name string, op func(a uint32, n int) uint32) {
 		t.RawSetString(name, L.NewFunction(func(L *lua.LState) int {
-			x := word(L, 1, name)
-			return pushWord(L, op(x, int(word(L, 2, name)&31)))
+			x := word(L, 1)
+			return pushWord(L, op(x, int(word(L, 2)&31)))
 		}))
 	}
 	shift("lshift", func(a uint32, n int) uint32 { return a << n })
@@ -40,7 +40,7 @@ func OpenBit(L *lua.LState) {
 
 	unary := func(name string, op func(a uint32) uint32) {
 		t.RawSetString(name, L.NewFunction(func(L *lua.LState) int {
-			return pushWord(L, op(word(L, 1, name)))
+			return pushWord(L, op(word(L, 1)))
 		}))
 	}
 	unary("tobit", func(a uint32) uint32 { return a })
@@ -52,8 +52,8 @@ func OpenBit(L *lua.LState) {
 
 // word reads argument i as 32 bits. Adding 1.5 * 2^52 leaves them at the low end of the
 // mantissa.
-func word(L *lua.LState, i int, function string) uint32 {
-	return uint32(math.Float64bits(number(L, i, function) + 3<<51))
+func word(L *lua.LState, i int) uint32 {
+	return uint32(math.Float64bits(number(L, i) + 3<<51))
 }
 
 func pushWord(L *lua.LState, x uint32) int {
@@ -63,9 +63,9 @@ func pushWord(L *lua.LState, x uint32) int {
 
 // toHex writes the last n hex digits of a number, in upper case if n is negative.
 func toHex(L *lua.LState) int {
-	x, n := word(L, 1, "tohex"), int32(8)
+	x, n := word(L, 1), int32(8)
 	if L.GetTop() > 1 {
-		n = int32(word(L, 2, "tohex"))
+		n = int32(word(L, 2))
 	}
 	digits := "0123456789abcdef"
 	if n < 0 {

@@ -42,9 +42,6 @@ const (
 	nanNull // when writing: null instead
 )
 
-// luaPrecision is the number of digits that Lua writes.
-const luaPrecision = 14
-
 // OpenCjson makes the library cjson a global.
 func OpenCjson(L *lua.LState) {
 	null := L.NewUserData()
@@ -63,12 +60,12 @@ func newCjson(L *lua.LState, null lua.LValue) *lua.LTable {
 	t := L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
 		"encode": j.encode, "decode": j.decode,
 		"encode_sparse_array":     j.setSparse,
-		"encode_max_depth":        j.setInt("encode_max_depth", &j.encodeDepth, 1, math.MaxInt32),
-		"decode_max_depth":        j.setInt("decode_max_depth", &j.decodeDepth, 1, math.MaxInt32),
-		"encode_number_precision": j.setInt("encode_number_precision", &j.precision, 1, luaPrecision),
+		"encode_max_depth":        j.setInt(&j.encodeDepth, 1, math.MaxInt32),
+		"decode_max_depth":        j.setInt(&j.decodeDepth, 1, math.MaxInt32),
+		"encode_number_precision": j.setInt(&j.precision, 1, luaPrecision),
 		"encode_keep_buffer":      j.setKeep,
-		"encode_invalid_numbers":  setNaN("encode_invalid_numbers", &j.encodeNaN, true),
-		"decode_invalid_numbers":  setNaN("decode_invalid_numbers", &j.decodeNaN, false),
+		"encode_invalid_numbers":  setNaN(&j.encodeNaN, true),
+		"decode_invalid_numbers":  setNaN(&j.decodeNaN, false),
 		"new": func(L *lua.LState) int {
 			L.Push(newCjson(L, null))
 			return 1
@@ -81,9 +78,9 @@ func newCjson(L *lua.LState, null lua.LValue) *lua.LTable {
 }
 
 // atMost complains about more than n arguments.
-func atMost(L *lua.LState, n int, function string) {
+func atMost(L *lua.LState, n int) {
 	if L.GetTop() > n {
-		argError(L, n+1, function, "found too many arguments")
+		argError(L, n+1, "found too many arguments")
 	}
 }
 
@@ -91,31 +88,31 @@ func atMost(L *lua.LState, n int, function string) {
 func given(L *lua.LState, i int) bool { return i <= L.GetTop() && L.Get(i) != lua.LNil }
 
 // intArg reads argument i as a setting between two bounds.
-func intArg(L *lua.LState, i int, function string, lo, hi int) int {
-	n := number(L, i, function)
-	if n = math.Trunc(n); !(n >= float64(lo) && n <= float64(hi)) {
-		argError(L, i, function, "expected integer between "+strconv.Itoa(lo)+" and "+strconv.Itoa(hi))
+func intArg(L *lua.LState, i int, lo, hi int) int {
+	n := short(L, i)
+	if n < lo || n > hi {
+		argError(L, i, "expected integer between "+strconv.Itoa(lo)+" and "+strconv.Itoa(hi))
 	}
-	return int(n)
+	return n
 }
 
 // boolArg reads argument i as a setting that is on or off.
-func boolArg(L *lua.LState, i int, function string) bool {
+func boolArg(L *lua.LState, i int) bool {
 	if v, ok := L.Get(i).(lua.LBool); ok {
 		return bool(v)
 	}
-	word := text(L, i, function)
+	word := text(L, i)
 	if word != "on" && word != "off" {
-		argError(L, i, function, "invalid option '"+word+"'")
+		argError(L, i, "invalid option '"+word+"'")
 	}
 	return word == "on"
 }
 
-func (j *jsonLib) setInt(name string, p *int, lo, hi int) lua.LGFunction {
+func (j *jsonLib) setInt(p *int, lo, hi int) lua.LGFunction {
 	return func(L *lua.LState) int {
-		atMost(L, 1, name)
+		atMost(L, 1)
 		if given(L, 1) {
-			*p = intArg(L, 1, name, lo, hi)
+			*p = intArg(L, 1, lo, hi)
 		}
 		L.Push(lua.LNumber(*p))
 		return 1
@@ -123,16 +120,15 @@ func (j *jsonLib) setInt(name string, p *int, lo, hi int) lua.LGFunction {
 }
 
 func (j *jsonLib) setSparse(L *lua.LState) int {
-	const name = "encode_sparse_array"
-	atMost(L, 3, name)
+	atMost(L, 3)
 	if given(L, 1) {
-		j.sparseConvert = boolArg(L, 1, name)
+		j.sparseConvert = boolArg(L, 1)
 	}
 	if given(L, 2) {
-		j.sparseRatio = intArg(L, 2, name, 0, math.MaxInt32)
+		j.sparseRatio = intArg(L, 2, 0, math.MaxInt32)
 	}
 	if given(L, 3) {
-		j.sparseSafe = intArg(L, 3, name, 0, math.MaxInt32)
+		j.sparseSafe = intArg(L, 3, 0, math.MaxInt32)
 	}
 	L.Push(lua.LBool(j.sparseConvert))
 	L.Push(lua.LNumber(j.sparseRatio))
@@ -141,22 +137,22 @@ func (j *jsonLib) setSparse(L *lua.LState) int {
 }
 
 func (j *jsonLib) setKeep(L *lua.LState) int {
-	atMost(L, 1, "encode_keep_buffer")
+	atMost(L, 1)
 	if given(L, 1) {
-		j.keepBuffer = boolArg(L, 1, "encode_keep_buffer")
+		j.keepBuffer = boolArg(L, 1)
 	}
 	L.Push(lua.LBool(j.keepBuffer))
 	return 1
 }
 
-func setNaN(name string, p *nanRule, null bool) lua.LGFunction {
+func setNaN(p *nanRule, null bool) lua.LGFunction {
 	return func(L *lua.LState) int {
-		atMost(L, 1, name)
+		atMost(L, 1)
 		switch {
 		case !given(L, 1):
 		case null && L.Get(1) == lua.LString("null"):
 			*p = nanNull
-		case boolArg(L, 1, name):
+		case boolArg(L, 1):
 			*p = nanAllowed
 		default:
 			*p = nanRefused
@@ -172,7 +168,7 @@ func setNaN(name string, p *nanRule, null bool) lua.LGFunction {
 
 func (j *jsonLib) encode(L *lua.LState) int {
 	if L.GetTop() != 1 {
-		argError(L, 1, "encode", "expected 1 argument")
+		argError(L, 1, "expected 1 argument")
 	}
 	b := j.append(L, j.buf[:0], L.Get(1), 0)
 	const keep = 64 << 10 // bytes
@@ -184,10 +180,10 @@ func (j *jsonLib) encode(L *lua.LState) int {
 }
 
 func (j *jsonLib) append(L *lua.LState, b []byte, v lua.LValue, depth int) []byte {
-	payFor(L, b)
+	payFor(L, b, 0)
 	switch v := v.(type) {
 	case lua.LString:
-		return appendJSONString(b, string(v))
+		return appendJSONString(L, b, string(v))
 	case lua.LNumber:
 		return j.appendNumber(L, b, float64(v))
 	case lua.LBool:
@@ -200,19 +196,17 @@ func (j *jsonLib) append(L *lua.LState, b []byte, v lua.LValue, depth int) []byt
 	if v == j.null {
 		return append(b, "null"...)
 	}
-	L.RaiseError("Cannot serialise %s: type not supported", v.Type().String())
+	raise(L, "Cannot serialise %s: type not supported", v.Type().String())
 	return nil
 }
 
-// payFor pays for one value more in text that is put together: a table that holds itself
-// twice has more values than there is time and memory for.
-func payFor(L *lua.LState, b []byte) {
-	if len(b) > longest {
-		L.RaiseError("string length overflow")
+// payFor pays for one value more, of so many bytes, in text that is put together: a table
+// that holds itself twice has more values than there is time and memory for.
+func payFor(L *lua.LState, b []byte, bytes int) {
+	if len(b)+bytes > longest {
+		raise(L, "string length overflow")
 	}
-	if g := globalOf(L); g != nil {
-		g.burn(L, 1)
-	}
+	pay(L, 1+bytes/bytesPerFuel)
 }
 
 func (j *jsonLib) appendNumber(L *lua.LState, b []byte, f float64) []byte {
@@ -221,40 +215,25 @@ func (j *jsonLib) appendNumber(L *lua.LState, b []byte, f float64) []byte {
 		case j.encodeNaN == nanNull:
 			return append(b, "null"...)
 		case j.encodeNaN == nanRefused:
-			L.RaiseError("Cannot serialise number: must not be NaN or Inf")
+			raise(L, "Cannot serialise number: must not be NaN or Inf")
 		case math.IsNaN(f):
 			return append(b, "nan"...)
 		}
 	}
-	return appendNumber(b, f, j.precision)
-}
-
-// appendNumber writes a number as C's %.*g does.
-func appendNumber(b []byte, f float64, precision int) []byte {
-	switch {
-	case math.IsInf(f, 1):
-		return append(b, "inf"...)
-	case math.IsInf(f, -1):
-		return append(b, "-inf"...)
-	case math.IsNaN(f):
-		if math.Signbit(f) {
-			return append(b, "-nan"...)
-		}
-		return append(b, "nan"...)
-	case f == math.Trunc(f) && math.Abs(f) < 1e14 && precision == luaPrecision && (f != 0 || !math.Signbit(f)):
-		return strconv.AppendInt(b, int64(f), 10)
+	if j.precision == luaPrecision {
+		return appendNum(b, f)
 	}
-	return strconv.AppendFloat(b, f, 'g', precision, 64)
+	return appendG(b, f, j.precision)
 }
 
 func (j *jsonLib) appendTable(L *lua.LState, b []byte, t *lua.LTable, depth int) []byte {
 	if depth > min(j.encodeDepth, maxNesting) {
-		L.RaiseError("Cannot serialise, excessive nesting (%d)", depth)
+		raise(L, "Cannot serialise, excessive nesting (%d)", depth)
 	}
-	n, highest, isList := listLen(t)
+	n, highest, isList := listLen(L, t)
 	if isList && j.sparseRatio > 0 && highest > n*j.sparseRatio && highest > j.sparseSafe {
 		if !j.sparseConvert {
-			L.RaiseError("Cannot serialise table: excessively sparse array")
+			raise(L, "Cannot serialise table: excessively sparse array")
 		}
 		isList = false
 	}
@@ -277,20 +256,31 @@ func (j *jsonLib) appendTable(L *lua.LState, b []byte, t *lua.LTable, depth int)
 		first = false
 		switch k := k.(type) {
 		case lua.LString:
-			b = appendJSONString(b, string(k))
+			b = appendJSONString(L, b, string(k))
 		case lua.LNumber:
 			b = append(j.appendNumber(L, append(b, '"'), float64(k)), '"')
 		default:
-			L.RaiseError("Cannot serialise %s: table key must be a number or string", k.Type().String())
+			raise(L, "Cannot serialise %s: table key must be a number or string", k.Type().String())
 		}
 		b = j.append(L, append(b, ':'), v, depth)
 	})
 	return append(b, '}')
 }
 
-func appendJSONString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
+// appendJSONString writes a string in pieces, since each byte may become six.
+func appendJSONString(L *lua.LState, b []byte, s string) []byte {
+	const piece = 64 << 10 // bytes
 	b = append(b, '"')
+	for len(s) > piece {
+		payFor(L, b, piece)
+		b, s = appendEscaped(b, s[:piece]), s[piece:]
+	}
+	payFor(L, b, len(s))
+	return append(appendEscaped(b, s), '"')
+}
+
+func appendEscaped(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
 	from := 0
 	for i := range len(s) {
 		c := s[i]
@@ -316,5 +306,5 @@ func appendJSONString(b []byte, s string) []byte {
 			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		}
 	}
-	return append(append(b, s[from:]...), '"')
+	return append(b, s[from:]...)
 }

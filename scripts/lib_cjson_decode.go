@@ -1,7 +1,6 @@
 package scripts
 
 import (
-	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -36,6 +35,7 @@ func (t jsonToken) name() string {
 type jsonReader struct {
 	*jsonLib
 	L     *lua.LState
+	g     *global // nil in a state that nobody watches
 	s     string
 	pos   int // behind the token
 	at    int // where it began, or went wrong
@@ -47,12 +47,13 @@ type jsonReader struct {
 
 func (j *jsonLib) decode(L *lua.LState) int {
 	if L.GetTop() != 1 {
-		argError(L, 1, "decode", "expected 1 argument")
+		argError(L, 1, "expected 1 argument")
 	}
-	r := jsonReader{jsonLib: j, L: L, s: text(L, 1, "decode")}
+	r := jsonReader{jsonLib: j, L: L, s: text(L, 1)}
 	if len(r.s) >= 2 && (r.s[0] == 0 || r.s[1] == 0) {
-		L.RaiseError("JSON parser does not support UTF-16 or UTF-32")
+		raise(L, "JSON parser does not support UTF-16 or UTF-32")
 	}
+	r.g = globalOf(L)
 	v := r.value(r.next())
 	if t := r.next(); t != jsonEnd {
 		r.fail("the end", t)
@@ -66,10 +67,18 @@ func (r *jsonReader) fail(want string, t jsonToken) {
 	if t == jsonError {
 		found = r.wrong
 	}
-	r.L.RaiseError("Expected %s but found %s at character %d", want, found, r.at+1)
+	raise(r.L, "Expected %s but found %s at character %d", want, found, r.at+1)
+}
+
+// pay pays for a value, or part of one, of so many bytes.
+func (r *jsonReader) pay(bytes int) {
+	if r.g != nil {
+		r.g.burn(r.L, 1+bytes/bytesPerFuel)
+	}
 }
 
 func (r *jsonReader) value(t jsonToken) lua.LValue {
+	r.pay(r.pos - r.at)
 	switch t {
 	case jsonString:
 		return lua.LString(r.text)
@@ -91,13 +100,13 @@ func (r *jsonReader) value(t jsonToken) lua.LValue {
 // deeper enters an array or object.
 func (r *jsonReader) deeper() {
 	if r.depth++; r.depth > min(r.decodeDepth, maxNesting) {
-		r.L.RaiseError("Found too many nested data structures (%d) at character %d", r.depth, r.pos)
+		raise(r.L, "Found too many nested data structures (%d) at character %d", r.depth, r.pos)
 	}
 }
 
 func (r *jsonReader) object() lua.LValue {
 	r.deeper()
-	o := r.L.NewTable()
+	o := r.L.CreateTable(0, 4)
 	t := r.next()
 	if t == jsonObjEnd {
 		r.depth--
@@ -126,7 +135,7 @@ func (r *jsonReader) object() lua.LValue {
 
 func (r *jsonReader) array() lua.LValue {
 	r.deeper()
-	a := r.L.NewTable()
+	a := r.L.CreateTable(4, 0)
 	t := r.next()
 	if t == jsonArrEnd {
 		r.depth--
@@ -182,7 +191,7 @@ func (r *jsonReader) next() jsonToken {
 		return one(jsonColon)
 	case '"':
 		return r.string()
-	case '-', '+', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		if r.decodeNaN == nanRefused && strange(r.s[r.pos:]) {
 			return r.error(r.pos, "invalid number")
 		}
@@ -199,7 +208,7 @@ func (r *jsonReader) next() jsonToken {
 	case strings.HasPrefix(rest, "null"):
 		r.pos += 4
 		return jsonNull
-	case r.decodeNaN != nanRefused && strings.IndexByte("iInN", c) >= 0 && strange(rest):
+	case r.decodeNaN != nanRefused && strings.IndexByte("+iInN", c) >= 0 && strange(rest):
 		return r.number()
 	}
 	return r.error(r.pos, "invalid token")
@@ -210,12 +219,12 @@ func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\
 // strange tells whether s begins with a number that JSON does not have: hexadecimal, with
 // leading zeros, infinite or none.
 func strange(s string) bool {
-	if s != "" && (s[0] == '+' || s[0] == '-') {
-		s = s[1:]
-	}
+	s = strings.TrimPrefix(s, "-")
 	switch {
 	case s == "":
 		return false
+	case s[0] == '+':
+		return true
 	case s[0] == '0':
 		return len(s) > 1 && (s[1]|0x20 == 'x' || s[1]-'0' <= 9)
 	case s[0] <= '9':
@@ -234,77 +243,6 @@ func (r *jsonReader) number() jsonToken {
 	return jsonNumber
 }
 
-// parseNumber reads the number that s begins with, as C's strtod does, and returns its
-// length, 0 if there is none.
-func parseNumber(s string) (f float64, n int) {
-	i := 0
-	if i < len(s) && (s[i] == '-' || s[i] == '+') {
-		i++
-	}
-	neg := i > 0 && s[0] == '-'
-	signed := func(f float64) float64 {
-		if neg {
-			return -f
-		}
-		return f
-	}
-	rest := s[i:]
-	for _, w := range []string{"infinity", "inf", "nan"} {
-		if len(rest) >= len(w) && strings.EqualFold(rest[:len(w)], w) {
-			if w == "nan" {
-				return math.NaN(), i + len(w)
-			}
-			return signed(math.Inf(1)), i + len(w)
-		}
-	}
-	digit, exponent := func(c byte) bool { return c-'0' <= 9 }, byte('e')
-	hex := len(rest) > 2 && rest[0] == '0' && rest[1]|0x20 == 'x'
-	if hex {
-		digit = func(c byte) bool { return c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'f' }
-		exponent = 'p'
-	}
-	from := i
-	if hex {
-		i += 2
-	}
-	digits := 0
-	for ; i < len(s) && digit(s[i]); i++ {
-		digits++
-	}
-	if i < len(s) && s[i] == '.' {
-		k := i + 1
-		for ; k < len(s) && digit(s[k]); k++ {
-			digits++
-		}
-		i = k
-	}
-	switch {
-	case digits == 0 && hex: // the 0 before the x is a number
-		return signed(0), from + 1
-	case digits == 0:
-		return 0, 0
-	}
-	hasExponent := false
-	if i < len(s) && s[i]|0x20 == exponent {
-		k := i + 1
-		if k < len(s) && (s[k] == '-' || s[k] == '+') {
-			k++
-		}
-		if k < len(s) && s[k]-'0' <= 9 {
-			for k < len(s) && s[k]-'0' <= 9 {
-				k++
-			}
-			i, hasExponent = k, true
-		}
-	}
-	word := s[from:i]
-	if hex && !hasExponent {
-		word += "p0"
-	}
-	f, _ = strconv.ParseFloat(word, 64) // out of range is infinite
-	return signed(f), i
-}
-
 // string reads a string into text.
 func (r *jsonReader) string() jsonToken {
 	s := r.s
@@ -319,6 +257,7 @@ func (r *jsonReader) string() jsonToken {
 	}
 	var b strings.Builder
 	for {
+		r.pay(i - from)
 		b.WriteString(s[from:i])
 		switch {
 		case i >= len(s) || s[i] == 0:

@@ -2,6 +2,7 @@ package scripts
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/tinylib/msgp/msgp"
 	lua "github.com/yuin/gopher-lua"
@@ -36,7 +37,7 @@ func OpenCmsgpack(L *lua.LState) {
 func msgPack(L *lua.LState) int {
 	n := L.GetTop()
 	if n == 0 {
-		argError(L, 0, "pack", "MessagePack pack needs input.")
+		argError(L, 0, "MessagePack pack needs input.")
 	}
 	var room [512]byte
 	b := room[:0]
@@ -48,9 +49,10 @@ func msgPack(L *lua.LState) int {
 }
 
 func appendMsg(L *lua.LState, b []byte, v lua.LValue, depth int) []byte {
-	payFor(L, b)
+	payFor(L, b, 0)
 	switch v := v.(type) {
 	case lua.LString:
+		payFor(L, b, len(v))
 		return msgp.AppendString(b, string(v))
 	case lua.LNumber:
 		return appendMsgNumber(b, float64(v))
@@ -78,7 +80,7 @@ func appendMsgNumber(b []byte, f float64) []byte {
 }
 
 func appendMsgTable(L *lua.LState, b []byte, t *lua.LTable, depth int) []byte {
-	n, max, isList := listLen(t)
+	n, max, isList := listLen(L, t)
 	if isList && n == max {
 		b = msgp.AppendArrayHeader(b, uint32(n))
 		for i := 1; i <= n; i++ {
@@ -99,8 +101,9 @@ func appendMsgTable(L *lua.LState, b []byte, t *lua.LTable, depth int) []byte {
 // listLen counts the elements of a table whose keys are all whole numbers from 1, and finds
 // the highest; ok is false if there is another key. What lies in the table's array is not
 // iterated over, since that would make an object of every index.
-func listLen(t *lua.LTable) (n, highest int, ok bool) {
+func listLen(L *lua.LState, t *lua.LTable) (n, highest int, ok bool) {
 	dense := t.Len()
+	pay(L, dense/16)
 	highest = dense
 	for i := 1; i <= dense; i++ {
 		if t.RawGetInt(i) != lua.LNil {
@@ -125,36 +128,29 @@ func listLen(t *lua.LTable) (n, highest int, ok bool) {
 }
 
 // msgUnpack returns all values in a string.
-func msgUnpack(L *lua.LState) int { return unpackSome(L, "unpack", 0, 0) }
+func msgUnpack(L *lua.LState) int { return unpackSome(L, 0, 0) }
 
 // msgUnpackOne returns the offset after a value, -1 at the end, and the value.
 func msgUnpackOne(L *lua.LState) int {
-	return unpackSome(L, "unpack_one", 1, offsetArg(L, 2, "unpack_one"))
+	return unpackSome(L, 1, whole(L, 2, 0))
 }
 
 // msgUnpackLimit is msgUnpackOne for several values.
 func msgUnpackLimit(L *lua.LState) int {
-	limit := number(L, 2, "unpack_limit")
-	return unpackSome(L, "unpack_limit", int(max(min(limit, math.MaxInt32), math.MinInt32)), offsetArg(L, 3, "unpack_limit"))
-}
-
-func offsetArg(L *lua.LState, i int, function string) int {
-	if L.GetTop() < i || L.Get(i) == lua.LNil {
-		return 0
-	}
-	return int(max(min(number(L, i, function), math.MaxInt32), math.MinInt32))
+	limit := int(wholeNumber(number(L, 2)))
+	return unpackSome(L, limit, whole(L, 3, 0))
 }
 
 // unpackSome returns up to limit values of the string in argument 1, behind the offset at
 // which the next one begins; without limit and offset, all of them.
-func unpackSome(L *lua.LState, function string, limit, offset int) int {
-	s := text(L, 1, function)
+func unpackSome(L *lua.LState, limit, offset int) int {
+	s := text(L, 1)
 	switch {
 	case offset < 0 || limit < 0:
 		// The limit of the original's complaint is the length of the input.
-		L.RaiseError("Invalid request to unpack with offset of %d and limit of %d.", offset, len(s))
+		raise(L, "Invalid request to unpack with offset of %d and limit of %d.", int32(offset), len(s))
 	case offset > len(s):
-		L.RaiseError("Start offset %d greater than input length %d.", offset, len(s))
+		raise(L, "Start offset %d greater than input length %d.", int32(offset), len(s))
 	}
 	all := limit == 0 && offset == 0
 	if all {
@@ -164,11 +160,11 @@ func unpackSome(L *lua.LState, function string, limit, offset int) int {
 	if !all {
 		L.Push(lua.LNumber(-1))
 	}
-	b := []byte(s)[offset:]
+	b := unsafe.Slice(unsafe.StringData(s), len(s))[offset:] // which nobody writes to
 	n := 0
 	for ; len(b) > 0 && n < limit; n++ {
 		if n >= maxResults {
-			L.RaiseError("stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)")
+			raise(L, "stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)")
 		}
 		var v lua.LValue
 		v, b = unpackValue(L, b, 0)
@@ -183,11 +179,12 @@ func unpackSome(L *lua.LState, function string, limit, offset int) int {
 // unpackValue takes one value off b.
 func unpackValue(L *lua.LState, b []byte, depth int) (lua.LValue, []byte) {
 	if depth > maxUnpackDepth {
-		L.RaiseError("stack overflow (in function mp_decode_to_lua_array)")
+		raise(L, "stack overflow (in function mp_decode_to_lua_array)")
 	}
 	if len(b) == 0 {
-		L.RaiseError("Missing bytes in input.")
+		raise(L, "Missing bytes in input.")
 	}
+	pay(L, 1)
 	var v lua.LValue
 	var rest []byte
 	var err error
@@ -195,6 +192,7 @@ func unpackValue(L *lua.LState, b []byte, depth int) (lua.LValue, []byte) {
 	case msgp.StrType:
 		var raw []byte
 		raw, rest, err = msgp.ReadStringZC(b)
+		pay(L, len(raw)/bytesPerFuel)
 		v = lua.LString(raw)
 	case msgp.IntType:
 		var n int64
@@ -229,17 +227,18 @@ func unpackValue(L *lua.LState, b []byte, depth int) (lua.LValue, []byte) {
 			return unpackMap(L, rest, int(n), depth+1)
 		}
 	default:
-		L.RaiseError("Bad data format in input.")
+		raise(L, "Bad data format in input.")
 	}
 	if err != nil {
-		L.RaiseError("Missing bytes in input.")
+		raise(L, "Missing bytes in input.")
 	}
 	return v, rest
 }
 
 // unpackArray reads n elements; the table grows as they come, since n is only a claim.
 func unpackArray(L *lua.LState, b []byte, n, depth int) (lua.LValue, []byte) {
-	t := L.CreateTable(min(n, len(b)), 0)
+	const claim = 16
+	t := L.CreateTable(min(n, claim), 0)
 	for i := range n {
 		var v lua.LValue
 		v, b = unpackValue(L, b, depth)
@@ -249,7 +248,7 @@ func unpackArray(L *lua.LState, b []byte, n, depth int) (lua.LValue, []byte) {
 }
 
 func unpackMap(L *lua.LState, b []byte, n, depth int) (lua.LValue, []byte) {
-	t := L.NewTable()
+	t := L.CreateTable(0, 4)
 	for range n {
 		var k, v lua.LValue
 		k, b = unpackValue(L, b, depth)

@@ -34,20 +34,20 @@ func OpenStruct(L *lua.LState) {
 
 // structFormat walks over a format string.
 type structFormat struct {
-	L        *lua.LState
-	function string
-	s        string
-	big      bool
-	align    int
+	L     *lua.LState
+	s     string
+	big   bool
+	align int
 }
 
-func newStructFormat(L *lua.LState, function string) structFormat {
-	return structFormat{L: L, function: function, s: text(L, 1, function), align: 1}
+func newStructFormat(L *lua.LState) structFormat {
+	return structFormat{L: L, s: text(L, 1), align: 1}
 }
 
 // next takes an option and its size, and what is to be skipped at position pos to align it.
 func (f *structFormat) next(pos int) (opt byte, size, skip int) {
 	opt, f.s = f.s[0], f.s[1:]
+	pay(f.L, 1)
 	switch opt {
 	case 'b', 'B', 'x':
 		size = 1
@@ -61,7 +61,7 @@ func (f *structFormat) next(pos int) (opt byte, size, skip int) {
 		size = f.number(1)
 	case 'i', 'I':
 		if size = f.number(4); size > structMaxInt {
-			f.L.RaiseError("integral size %d is larger than limit of %d", size, structMaxInt)
+			raise(f.L, "integral size %d is larger than limit of %d", size, structMaxInt)
 		}
 	}
 	if size > 0 && opt != 'c' {
@@ -79,7 +79,7 @@ func (f *structFormat) number(otherwise int) int {
 	n := 0
 	for f.s != "" && f.s[0]-'0' <= 9 {
 		if n > (math.MaxInt32-int(f.s[0]-'0'))/10 {
-			f.L.RaiseError("integral size overflow")
+			raise(f.L, "integral size overflow")
 		}
 		n = n*10 + int(f.s[0]-'0')
 		f.s = f.s[1:]
@@ -98,22 +98,22 @@ func (f *structFormat) control(opt byte) {
 	case '!':
 		a := f.number(structMaxAlign)
 		if a <= 0 || a&(a-1) != 0 {
-			f.L.RaiseError("alignment %d is not a power of 2", a)
+			raise(f.L, "alignment %d is not a power of 2", a)
 		}
 		f.align = a
 	default:
-		argError(f.L, 1, f.function, "invalid format option '"+string(opt)+"'")
+		argError(f.L, 1, "invalid format option '"+string(opt)+"'")
 	}
 }
 
 func structPack(L *lua.LState) int {
-	f := newStructFormat(L, "pack")
+	f := newStructFormat(L)
 	var b []byte
 	arg := 1
 	for f.s != "" {
 		opt, size, skip := f.next(len(b))
 		if len(b)+size+skip > structMaxBytes {
-			L.RaiseError("struct: the result is larger than %d bytes", structMaxBytes)
+			raise(L, "struct: the result is larger than %d bytes", structMaxBytes)
 		}
 		b = append(b, make([]byte, skip)...)
 		switch opt {
@@ -135,7 +135,7 @@ func structPack(L *lua.LState) int {
 				size = len(s)
 			}
 			if len(s) < size {
-				argError(L, arg+1, "pack", "string too short") // the original counts on before it looks
+				argError(L, arg+1, "string too short") // the original counts on before it looks
 			}
 			b = append(b, s[:size]...)
 			if opt == 's' {
@@ -152,17 +152,17 @@ func structPack(L *lua.LState) int {
 // numberArg reads a value to pack. What is missing at the end is nil to the original.
 func (f *structFormat) numberArg(i int) float64 {
 	f.there(i, "number")
-	return number(f.L, i, f.function)
+	return number(f.L, i)
 }
 
 func (f *structFormat) textArg(i int) string {
 	f.there(i, "string")
-	return text(f.L, i, f.function)
+	return text(f.L, i)
 }
 
 func (f *structFormat) there(i int, want string) {
 	if i > f.L.GetTop() {
-		argError(f.L, i, f.function, want+" expected, got nil")
+		argError(f.L, i, want+" expected, got nil")
 	}
 }
 
@@ -208,28 +208,23 @@ func (f *structFormat) bits(s string) uint64 {
 }
 
 func structUnpack(L *lua.LState) int {
-	f := newStructFormat(L, "unpack")
-	data := text(L, 2, "unpack")
+	f := newStructFormat(L)
+	data := text(L, 2)
 	pos := 0
 	if L.GetTop() >= 3 {
-		from := number(L, 3, "unpack")
-		switch {
-		case int64(from) == 0:
-			argError(L, 3, "unpack", "offset must be 1 or greater")
-		case from < 0 || from > math.MaxInt32:
-			argError(L, 2, "unpack", "data string too short")
+		if pos = whole(L, 3, 1) - 1; pos == -1 {
+			argError(L, 3, "offset must be 1 or greater")
 		}
-		pos = int(from) - 1
 	}
 	L.SetTop(0)
 	for f.s != "" {
 		opt, size, skip := f.next(pos)
 		pos += skip
-		if size > len(data) || pos > len(data)-size {
-			argError(L, 2, "unpack", "data string too short")
+		if size > len(data) || uint64(pos) > uint64(len(data)-size) { // a negative one is beyond the end
+			argError(L, 2, "data string too short")
 		}
 		if L.GetTop() >= maxResults {
-			L.RaiseError("stack overflow (too many results)")
+			raise(L, "stack overflow (too many results)")
 		}
 		here := data[pos:]
 		switch opt {
@@ -251,13 +246,14 @@ func structUnpack(L *lua.LState) int {
 			if size == 0 {
 				n, ok := L.Get(L.GetTop()).(lua.LNumber)
 				if L.GetTop() == 0 || !ok {
-					L.RaiseError("format 'c0' needs a previous size")
+					raise(L, "format 'c0' needs a previous size")
 				}
 				L.Pop(1)
-				if n < 0 || int(n) > len(here) {
-					argError(L, 2, "unpack", "data string too short")
+				count := naturalNumber(float64(n))
+				if count > uint64(len(here)) {
+					argError(L, 2, "data string too short")
 				}
-				size = int(n)
+				size = int(count)
 			}
 			L.Push(lua.LString(here[:size]))
 		case 's':
@@ -265,7 +261,7 @@ func structUnpack(L *lua.LState) int {
 				size++
 			}
 			if size == len(here) {
-				L.RaiseError("unfinished string in data")
+				raise(L, "unfinished string in data")
 			}
 			L.Push(lua.LString(here[:size]))
 			size++
@@ -282,16 +278,16 @@ func structUnpack(L *lua.LState) int {
 const maxResults = 7000
 
 func structSize(L *lua.LState) int {
-	f := newStructFormat(L, "size")
+	f := newStructFormat(L)
 	pos := 0
 	for f.s != "" {
 		opt, size, skip := f.next(pos)
 		switch {
 		case opt == 's':
-			argError(L, 1, "size", "option 's' has no fixed size")
+			argError(L, 1, "option 's' has no fixed size")
 		case opt == 'c' && size == 0:
-			argError(L, 1, "size", "option 'c0' has no fixed size")
-		case opt|0x20 < 'a' || opt|0x20 > 'z': // a letter that is none of ours has no size
+			argError(L, 1, "option 'c0' has no fixed size")
+		case !isLetter(opt) && !isDigit(opt) || opt == '_': // a letter that is none of ours has no size
 			f.control(opt)
 		}
 		pos += skip + size

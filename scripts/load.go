@@ -11,10 +11,10 @@ import (
 
 // loadString returns a function, or nil and what is wrong with the source.
 func (s *state) loadString(L *lua.LState) int {
-	source := text(L, 1, "loadstring")
+	source := text(L, 1)
 	name := source
 	if L.GetTop() > 1 {
-		name = text(L, 2, "loadstring")
+		name = text(L, 2)
 	}
 	return s.loaded(L, source, name)
 }
@@ -23,11 +23,11 @@ func (s *state) loadString(L *lua.LState) int {
 func (s *state) loadPieces(L *lua.LState) int {
 	f, ok := L.Get(1).(*lua.LFunction)
 	if !ok {
-		typeError(L, 1, "?", "function")
+		wrongType(L, 1, "function")
 	}
 	name := "=(load)"
 	if L.GetTop() > 1 {
-		name = text(L, 2, "load")
+		name = text(L, 2)
 	}
 	var source strings.Builder
 	for {
@@ -37,18 +37,19 @@ func (s *state) loadPieces(L *lua.LState) int {
 		L.Pop(1)
 		p, isText := piece.(lua.LString)
 		if !isText && piece != lua.LNil {
-			L.RaiseError("reader function must return a string")
+			raise(L, "reader function must return a string")
 		}
 		if p == "" {
 			return s.loaded(L, source.String(), name)
 		}
 		if source.WriteString(string(p)); source.Len() > longest {
-			L.RaiseError("the source is too long")
+			raise(L, "the source is too long")
 		}
 	}
 }
 
 func (s *state) loaded(L *lua.LState, source, name string) int {
+	s.g.burn(L, len(source)/8)
 	proto, err := compile(source, chunkID(name))
 	if err != nil {
 		L.Push(lua.LNil)

@@ -15,7 +15,7 @@ import (
 
 const (
 	maxCaptures  = 32
-	maxRecursion = 200 // of match within match, as in Lua
+	maxRecursion = 6400 // of match within match
 	openCapture  = -1
 	posCapture   = -2
 )
@@ -31,20 +31,23 @@ type matcher struct {
 	capt  [maxCaptures]struct{ from, len int }
 }
 
-// burnFor pays for a step.
-func (m *matcher) burnFor(n int) {
-	if m.g.fuel -= n; m.g.fuel <= 0 {
-		m.g.s.pace(m.L)
-	}
-}
+// burnFor pays for n steps.
+func (m *matcher) burnFor(n int) { m.g.burn(m.L, n) }
 
 // match matches the pattern from p on with the text from s on; it returns where in the text
 // it ended, or -1.
 func (m *matcher) match(s, p int) int {
-	if m.deep++; m.deep > maxRecursion*maxCaptures {
-		m.L.RaiseError("pattern too complex")
+	if m.deep++; m.deep > maxRecursion {
+		raise(m.L, "pattern too complex")
 	}
-	defer func() { m.deep-- }()
+	m.burnFor(1)
+	s = m.walk(s, p)
+	m.deep--
+	return s
+}
+
+// walk is match, but for the count.
+func (m *matcher) walk(s, p int) int {
 	for p < len(m.pat) {
 		switch c := m.pat[p]; {
 		case c == '(':
@@ -67,7 +70,7 @@ func (m *matcher) match(s, p int) int {
 			continue
 		case c == '%' && p+1 < len(m.pat) && m.pat[p+1] == 'f':
 			if p += 2; p >= len(m.pat) || m.pat[p] != '[' {
-				m.L.RaiseError("missing '[' after '%sf' in pattern", "%")
+				raise(m.L, "missing '[' after '%sf' in pattern", "%")
 			}
 			end := m.classEnd(p)
 			var before, after byte
@@ -90,6 +93,7 @@ func (m *matcher) match(s, p int) int {
 			continue
 		}
 		end := m.classEnd(p)
+		m.burnFor((end - p) / 16)
 		var suffix byte
 		if end < len(m.pat) {
 			suffix = m.pat[end]
@@ -112,7 +116,7 @@ func (m *matcher) match(s, p int) int {
 			return m.most(s+1, p, end)
 		case '-':
 			for {
-				m.burnFor(1)
+				m.burnFor((end - p) / 16)
 				if r := m.match(s, end+1); r >= 0 {
 					return r
 				}
@@ -136,10 +140,10 @@ func (m *matcher) most(s, p, end int) int {
 	n := 0
 	for s+n < len(m.src) && m.single(m.src[s+n], p, end) {
 		n++
+		m.burnFor((end - p) / 16) // a set may be long
 	}
 	m.burnFor(n / 16)
 	for ; n >= 0; n-- {
-		m.burnFor(1)
 		if r := m.match(s+n, end+1); r >= 0 {
 			return r
 		}
@@ -149,7 +153,7 @@ func (m *matcher) most(s, p, end int) int {
 
 func (m *matcher) open(s, p, what int) int {
 	if m.level == maxCaptures {
-		m.L.RaiseError("too many captures")
+		raise(m.L, "too many captures")
 	}
 	m.capt[m.level].from, m.capt[m.level].len = s, what
 	m.level++
@@ -171,7 +175,7 @@ func (m *matcher) shut(s, p int) int {
 			return r
 		}
 	}
-	m.L.RaiseError("invalid pattern capture")
+	raise(m.L, "invalid pattern capture")
 	return -1
 }
 
@@ -179,9 +183,10 @@ func (m *matcher) shut(s, p int) int {
 func (m *matcher) again(s int, digit byte) int {
 	l := int(digit) - '1'
 	if l < 0 || l >= m.level || m.capt[l].len == openCapture {
-		m.L.RaiseError("invalid capture index")
+		raise(m.L, "invalid capture index")
 	}
 	c := m.capt[l]
+	m.burnFor(c.len / bytesPerFuel)
 	if c.len >= 0 && strings.HasPrefix(m.src[s:], m.src[c.from:c.from+c.len]) {
 		return s + c.len
 	}
@@ -190,7 +195,7 @@ func (m *matcher) again(s int, digit byte) int {
 
 func (m *matcher) balance(s, p int) int {
 	if p+1 >= len(m.pat) {
-		m.L.RaiseError("unbalanced pattern")
+		raise(m.L, "unbalanced pattern")
 	}
 	if s >= len(m.src) || m.src[s] != m.pat[p] {
 		return -1
@@ -218,7 +223,7 @@ func (m *matcher) classEnd(p int) int {
 	switch c {
 	case '%':
 		if p >= len(m.pat) {
-			m.L.RaiseError("malformed pattern (ends with '%s')", "%")
+			raise(m.L, "malformed pattern (ends with '%s')", "%")
 		}
 		return p + 1
 	case '[':
@@ -227,7 +232,7 @@ func (m *matcher) classEnd(p int) int {
 		}
 		for first := true; ; first = false {
 			if p >= len(m.pat) {
-				m.L.RaiseError("malformed pattern (missing ']')")
+				raise(m.L, "malformed pattern (missing ']')")
 			}
 			c := m.pat[p]
 			if c == ']' && !first {
@@ -315,14 +320,14 @@ func inClass(c, class byte) bool {
 func (m *matcher) capture(i, s, e int) lua.LValue {
 	if i >= m.level {
 		if i != 0 {
-			m.L.RaiseError("invalid capture index")
+			raise(m.L, "invalid capture index")
 		}
 		return lua.LString(m.src[s:e])
 	}
 	c := m.capt[i]
 	switch c.len {
 	case openCapture:
-		m.L.RaiseError("unfinished capture")
+		raise(m.L, "unfinished capture")
 	case posCapture:
 		return lua.LNumber(c.from + 1)
 	}
@@ -345,7 +350,6 @@ func (m *matcher) push(s, e int, whole bool) int {
 func (m *matcher) seek(init int, anchored bool, p int) (s, e int) {
 	for s = init; s <= len(m.src); s++ {
 		m.level = 0
-		m.burnFor(1)
 		if e = m.match(s, p); e >= 0 {
 			return s, e
 		}
@@ -358,23 +362,16 @@ func (m *matcher) seek(init int, anchored bool, p int) (s, e int) {
 
 // startAt is the index of the argument that says where to begin.
 func startAt(L *lua.LState, i, length int) int {
-	n := 1
-	if L.Get(i) != lua.LNil {
-		n = int(checkNumber(L, i))
-	}
-	if n < 0 {
-		n += length + 1
-	}
-	return min(max(n-1, 0), length)
+	return min(max(place(whole(L, i, 1), length)-1, 0), length)
 }
 
 func (s *state) find(L *lua.LState) int  { return s.findOrMatch(L, true) }
 func (s *state) match(L *lua.LState) int { return s.findOrMatch(L, false) }
 
 func (s *state) findOrMatch(L *lua.LState, find bool) int {
-	src, pat := checkText(L, 1), checkText(L, 2)
+	src, pat := text(L, 1), text(L, 2)
 	init := startAt(L, 3, len(src))
-	if find && (lua.LVAsBool(L.Get(4)) || !strings.ContainsAny(pat, "^$*+?.([%-")) {
+	if find && (lua.LVAsBool(L.Get(4)) || !strings.ContainsAny(upToNUL(pat), "^$*+?.([%-")) {
 		s.g.burn(L, (len(src)-init)/bytesPerFuel)
 		at := strings.Index(src[init:], pat)
 		if at < 0 {
@@ -385,7 +382,7 @@ func (s *state) findOrMatch(L *lua.LState, find bool) int {
 		L.Push(lua.LNumber(init + at + len(pat)))
 		return 2
 	}
-	m := matcher{L: L, g: s.g, src: src, pat: pat}
+	m := matcher{L: L, g: s.g, src: src, pat: upToNUL(pat)}
 	p := 0
 	anchored := strings.HasPrefix(pat, "^")
 	if anchored {
@@ -405,7 +402,7 @@ func (s *state) findOrMatch(L *lua.LState, find bool) int {
 }
 
 func (s *state) gmatch(L *lua.LState) int {
-	src, pat := checkText(L, 1), checkText(L, 2)
+	src, pat := text(L, 1), upToNUL(text(L, 2))
 	at := 0
 	L.Push(L.NewFunction(func(L *lua.LState) int {
 		m := matcher{L: L, g: s.g, src: src, pat: pat}
@@ -423,20 +420,17 @@ func (s *state) gmatch(L *lua.LState) int {
 }
 
 func (s *state) gsub(L *lua.LState) int {
-	src, pat := checkText(L, 1), checkText(L, 2)
+	src, pat := text(L, 1), text(L, 2)
+	most := shortOr(L, 4, len(src)+1)
 	repl := L.Get(3)
 	switch repl.(type) {
 	case lua.LNumber, lua.LString:
-		repl = lua.LString(checkText(L, 3))
+		repl = lua.LString(text(L, 3))
 	case *lua.LTable, *lua.LFunction:
 	default:
-		L.ArgError(3, "string/function/table expected")
+		argError(L, 3, "string/function/table expected")
 	}
-	most := len(src) + 1
-	if L.Get(4) != lua.LNil {
-		most = int(checkNumber(L, 4))
-	}
-	m := matcher{L: L, g: s.g, src: src, pat: pat}
+	m := matcher{L: L, g: s.g, src: src, pat: upToNUL(pat)}
 	p := 0
 	anchored := strings.HasPrefix(pat, "^")
 	if anchored {
@@ -446,11 +440,12 @@ func (s *state) gsub(L *lua.LState) int {
 	at, n := 0, 0
 	for n < most {
 		m.level = 0
-		m.burnFor(1)
 		e := m.match(at, p)
 		if e >= 0 {
 			n++
+			before := out.Len()
 			m.replace(&out, repl, at, e)
+			m.burnFor((out.Len() - before) / bytesPerFuel)
 		}
 		switch {
 		case e > at:
@@ -465,13 +460,12 @@ func (s *state) gsub(L *lua.LState) int {
 			break
 		}
 		if out.Len() > longest {
-			L.RaiseError("string length overflow")
+			raise(L, "string length overflow")
 		}
 	}
 	if at < len(src) {
 		out.WriteString(src[at:])
 	}
-	s.g.burn(L, out.Len()/bytesPerFuel)
 	L.Push(lua.LString(out.String()))
 	L.Push(lua.LNumber(n))
 	return 2
@@ -484,12 +478,16 @@ func (m *matcher) replace(out *bytes.Buffer, repl lua.LValue, s, e int) {
 	case lua.LString:
 		for i := 0; i < len(repl); i++ {
 			c := repl[i]
-			if c != '%' || i+1 == len(repl) {
+			if c != '%' {
 				out.WriteByte(c)
 				continue
 			}
-			i++
-			switch c = repl[i]; {
+			if i++; i == len(repl) {
+				c = 0 // as the end of a text is in C
+			} else {
+				c = repl[i]
+			}
+			switch {
 			case c-'0' > 9:
 				out.WriteByte(c)
 			case c == '0':
@@ -514,7 +512,7 @@ func (m *matcher) replace(out *bytes.Buffer, repl lua.LValue, s, e int) {
 	}
 	text, ok := textOf(v)
 	if !ok {
-		m.L.RaiseError("invalid replacement value (a %s)", v.Type().String())
+		raise(m.L, "invalid replacement value (a %s)", v.Type().String())
 	}
 	out.WriteString(text)
 }

@@ -51,6 +51,6 @@ func (s *state) mathRandom(L *lua.LState) int {
 }
 
 func (s *state) mathRandomSeed(L *lua.LState) int {
-	s.e.rnd.seed(int32(checkNumber(L, 1)))
+	s.e.rnd.seed(int32(number(L, 1)))
 	return 0
 }

@@ -83,11 +83,12 @@ func (s *state) sha1Hex(L *lua.LState) int {
 	if L.GetTop() != 1 {
 		s.fail(L, "wrong number of arguments")
 	}
-	var text string
+	var of string
 	if v := L.Get(1); lua.LVCanConvToString(v) {
-		text = checkText(L, 1)
+		of = text(L, 1)
 	}
-	sum := sha1.Sum([]byte(text))
+	s.g.burn(L, len(of)/bytesPerFuel)
+	sum := sha1.Sum([]byte(of))
 	L.Push(lua.LString(hex.EncodeToString(sum[:])))
 	return 1
 }

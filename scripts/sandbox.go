@@ -1,8 +1,6 @@
 package scripts
 
 import (
-	"strings"
-
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -52,7 +50,12 @@ func (s *state) openLibraries() {
 	s.add(env, s.baseFunctions())
 	s.add(s.library("table"), s.tableFunctions())
 	s.add(s.library("string"), s.stringFunctions())
-	s.add(s.library("math"), map[string]lua.LGFunction{"random": s.mathRandom, "randomseed": s.mathRandomSeed})
+	s.library("string").RawSetString("__index", lua.LNil)
+	ofStrings := L.CreateTable(0, 8)
+	ofStrings.RawSetString("__index", s.library("string"))
+	s.add(ofStrings, s.arithmetic())
+	L.SetMetatable(lua.LString(""), ofStrings)
+	s.add(s.library("math"), s.mathFunctions())
 	s.library("math").RawSetString("huge", lua.LNumber(inf()))
 	env.RawSetString("os", L.CreateTable(0, 1))
 	s.add(s.library("os"), map[string]lua.LGFunction{"clock": s.osClock})
@@ -90,6 +93,7 @@ func (s *state) protect() {
 			t.Metatable = s.lock
 		}
 	}
+	s.L.GetMetatable(lua.LString("")).(*lua.LTable).Metatable = s.lock
 	s.env.Metatable = s.lockG
 }
 
@@ -100,7 +104,7 @@ func (s *state) locked(t *lua.LTable) bool {
 
 // writable is argument i, a table that may be changed.
 func (s *state) writable(L *lua.LState, i int) *lua.LTable {
-	t := L.CheckTable(i)
+	t := table(L, i)
 	if s.locked(t) {
 		L.Error(lua.LString(readOnly), 0)
 	}
@@ -188,37 +192,19 @@ func (s *state) toString(L *lua.LState) int {
 	return 1
 }
 
-func (s *state) toNumber(L *lua.LState) int {
-	base := L.OptInt(2, 10)
-	v := L.CheckAny(1)
-	if base == 10 {
-		switch v := v.(type) {
-		case lua.LNumber:
-			L.Push(v)
-			return 1
-		case lua.LString:
-			if f, ok := readNumber(string(v)); ok {
-				L.Push(lua.LNumber(f))
-				return 1
-			}
-		}
-		L.Push(lua.LNil)
-		return 1
-	}
-	if base < 2 || base > 36 {
-		L.ArgError(2, "base out of range")
-	}
-	if f, ok := readBase(strings.TrimSpace(L.CheckString(1)), base); ok {
-		L.Push(lua.LNumber(f))
-	} else {
-		L.Push(lua.LNil)
-	}
-	return 1
-}
-
 func (s *state) rawSet(L *lua.LState) int {
 	t := s.writable(L, 1)
-	t.RawSet(L.CheckAny(2), L.CheckAny(3))
+	L.CheckAny(2)
+	L.CheckAny(3)
+	switch k := L.Get(2).(type) {
+	case *lua.LNilType:
+		L.Error(lua.LString("table index is nil"), 0)
+	case lua.LNumber:
+		if k != k {
+			L.Error(lua.LString("table index is NaN"), 0)
+		}
+	}
+	t.RawSet(L.Get(2), L.Get(3))
 	L.SetTop(1)
 	return 1
 }
@@ -261,23 +247,23 @@ func (s *state) getMetatable(L *lua.LState) int {
 const maxUnpack = 1 << 17
 
 func (s *state) unpack(L *lua.LState) int {
-	t := L.CheckTable(1)
-	from, to := L.OptInt(2, 1), 0
+	t := table(L, 1)
+	from, to := shortOr(L, 2, 1), 0
 	if L.Get(3) == lua.LNil {
 		to = t.Len()
 	} else {
-		to = L.CheckInt(3)
+		to = short(L, 3)
 	}
 	if from > to {
 		return 0
 	}
-	if to-from >= maxUnpack || to-from < 0 {
-		L.RaiseError("too many results to unpack")
-	}
-	for i := from; i <= to; i++ {
-		L.Push(t.RawGetInt(i))
+	if to-from >= maxUnpack {
+		raise(L, "too many results to unpack")
 	}
 	s.g.burn(L, (to-from)/16)
+	for i := from; i <= to; i++ {
+		L.Push(t.RawGet(lua.LNumber(i)))
+	}
 	return to - from + 1
 }
 

@@ -1,17 +1,103 @@
 package scripts
 
 import (
+	"sort"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
 // The library table where gopher-lua's lacks something or changes a table that is read-only.
 
 func (s *state) tableFunctions() map[string]lua.LGFunction {
-	sorted := s.library("table").RawGetString("sort").(*lua.LFunction).GFunction
-	return map[string]lua.LGFunction{"insert": s.tableInsert, "remove": s.tableRemove, "concat": s.tableConcat, "foreach": s.tableForEach, "foreachi": s.tableForEachI, "setn": s.tableSetN, "sort": func(L *lua.LState) int {
-		s.g.burn(L, s.writable(L, 1).MaxN()/64)
-		return sorted(L)
-	}}
+	return map[string]lua.LGFunction{"insert": s.tableInsert, "remove": s.tableRemove, "concat": s.tableConcat, "sort": s.tableSort,
+		"foreach": s.tableForEach, "foreachi": s.tableForEachI, "getn": s.tableGetN, "maxn": s.tableMaxN, "setn": s.tableSetN}
+}
+
+func (s *state) tableGetN(L *lua.LState) int {
+	L.Push(lua.LNumber(table(L, 1).Len()))
+	return 1
+}
+
+// tableMaxN returns the highest key that is a number.
+func (s *state) tableMaxN(L *lua.LState) int {
+	t := table(L, 1)
+	highest := lua.LNumber(t.MaxN())
+	var from lua.LValue = lua.LNil
+	if highest > 0 {
+		from = highest
+	}
+	for k, _ := t.Next(from); k != lua.LNil; k, _ = t.Next(k) {
+		s.g.burn(L, 1)
+		if n, ok := k.(lua.LNumber); ok {
+			highest = max(highest, n)
+		}
+	}
+	L.Push(highest)
+	return 1
+}
+
+// sorter puts the values of a table in order. They lie outside of it meanwhile, so nothing
+// that the comparison does to the table gets in the way.
+type sorter struct {
+	L      *lua.LState
+	g      *global
+	values []lua.LValue
+	less   lua.LValue // or nil
+}
+
+func (o *sorter) Len() int      { return len(o.values) }
+func (o *sorter) Swap(i, j int) { o.values[i], o.values[j] = o.values[j], o.values[i] }
+
+func (o *sorter) Less(i, j int) bool {
+	o.g.burn(o.L, 1)
+	a, b := o.values[i], o.values[j]
+	if o.less != lua.LNil {
+		o.L.Push(o.less)
+		o.L.Push(a)
+		o.L.Push(b)
+		o.L.Call(2, 1)
+		r := o.L.Get(-1)
+		o.L.Pop(1)
+		return lua.LVAsBool(r)
+	}
+	switch a := a.(type) {
+	case lua.LNumber:
+		if b, ok := b.(lua.LNumber); ok {
+			return a < b
+		}
+	case lua.LString:
+		if b, ok := b.(lua.LString); ok {
+			return a < b
+		}
+	}
+	if a.Type() == b.Type() && o.L.GetMetaField(a, "__lt") != lua.LNil {
+		return o.L.LessThan(a, b)
+	}
+	// Where it happened is in no source.
+	if a.Type() == b.Type() {
+		o.L.Error(lua.LString("attempt to compare two "+a.Type().String()+" values"), 0)
+	}
+	o.L.Error(lua.LString("attempt to compare "+a.Type().String()+" with "+b.Type().String()), 0)
+	return false
+}
+
+func (s *state) tableSort(L *lua.LState) int {
+	t := s.writable(L, 1)
+	o := sorter{L: L, g: s.g, less: L.Get(2)}
+	if _, ok := o.less.(*lua.LFunction); !ok && o.less != lua.LNil {
+		wrongType(L, 2, "function")
+	}
+	n := t.Len()
+	s.g.burn(L, n/64)
+	o.values = make([]lua.LValue, n)
+	for i := range o.values {
+		o.values[i] = t.RawGetInt(i + 1)
+	}
+	sort.Sort(&o)
+	for i, v := range o.values {
+		t.RawSetInt(i+1, v)
+	}
+	return 0
 }
 
 func (s *state) tableInsert(L *lua.LState) int {
@@ -23,14 +109,21 @@ func (s *state) tableInsert(L *lua.LState) int {
 		return 0
 	case 3:
 	default:
-		L.RaiseError("wrong number of arguments to 'insert'")
+		raise(L, "wrong number of arguments to 'insert'")
 	}
-	if n := int(checkNumber(L, 2)); n >= 1 && n < at {
+	n := short(L, 2)
+	switch {
+	case n >= 1 && n < at:
 		s.g.burn(L, (at-n)/64)
 		t.Insert(n, L.Get(3))
-	} else {
-		t.RawSet(lua.LNumber(n), L.Get(3))
+		return 0
+	case n < 1: // all values move up
+		for i := at; i > n; i-- {
+			s.g.burn(L, 1)
+			t.RawSet(lua.LNumber(i), t.RawGet(lua.LNumber(i-1)))
+		}
 	}
+	t.RawSet(lua.LNumber(n), L.Get(3))
 	return 0
 }
 
@@ -38,10 +131,7 @@ func (s *state) tableInsert(L *lua.LState) int {
 func (s *state) tableRemove(L *lua.LState) int {
 	t := s.writable(L, 1)
 	n := t.Len()
-	at := n
-	if L.GetTop() > 1 {
-		at = int(checkNumber(L, 2))
-	}
+	at := shortOr(L, 2, n)
 	if at < 1 || at > n {
 		return 0
 	}
@@ -55,43 +145,43 @@ func (s *state) tableRemove(L *lua.LState) int {
 }
 
 func (s *state) tableConcat(L *lua.LState) int {
-	t := L.CheckTable(1)
 	sep := ""
 	if L.Get(2) != lua.LNil {
-		sep = checkText(L, 2)
+		sep = text(L, 2)
 	}
-	from, to := L.OptInt(3, 1), 0
+	t := table(L, 1)
+	from, to := shortOr(L, 3, 1), 0
 	if L.Get(4) == lua.LNil {
 		to = t.Len()
 	} else {
-		to = L.CheckInt(4)
+		to = short(L, 4)
 	}
 	b := s.text[:0]
 	for i := from; i <= to; i++ {
-		switch v := t.RawGetInt(i).(type) {
+		before := len(b)
+		switch v := t.RawGet(lua.LNumber(i)).(type) {
 		case lua.LString:
 			b = append(b, v...)
 		case lua.LNumber:
 			b = appendNum(b, float64(v))
 		default:
-			L.RaiseError("invalid value (%s) at index %d in table for 'concat'", v.Type().String(), i)
+			raise(L, "invalid value (%s) at index %d in table for 'concat'", v.Type().String(), i)
 		}
 		if i != to {
 			b = append(b, sep...)
 		}
 		if len(b) > longest {
-			L.RaiseError("string length overflow")
+			raise(L, "string length overflow")
 		}
+		s.g.burn(L, 1+(len(b)-before)/bytesPerFuel)
 	}
 	L.Push(lua.LString(b))
-	n := len(b)
 	s.keepText(b)
-	s.g.burn(L, n/bytesPerFuel)
 	return 1
 }
 
 func (s *state) tableForEach(L *lua.LState) int {
-	t, f := L.CheckTable(1), L.CheckFunction(2)
+	t, f := table(L, 1), function(L, 2)
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
 		if s.visit(L, f, k, v) {
 			return 1
@@ -101,7 +191,7 @@ func (s *state) tableForEach(L *lua.LState) int {
 }
 
 func (s *state) tableForEachI(L *lua.LState) int {
-	t, f := L.CheckTable(1), L.CheckFunction(2)
+	t, f := table(L, 1), function(L, 2)
 	for i := 1; i <= t.Len(); i++ {
 		if s.visit(L, f, lua.LNumber(i), t.RawGetInt(i)) {
 			return 1
@@ -125,7 +215,7 @@ func (s *state) visit(L *lua.LState, f *lua.LFunction, k, v lua.LValue) bool {
 }
 
 func (s *state) tableSetN(L *lua.LState) int {
-	L.CheckTable(1)
-	L.RaiseError("'setn' is obsolete")
+	table(L, 1)
+	raise(L, "'setn' is obsolete")
 	return 0
 }

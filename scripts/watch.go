@@ -65,16 +65,17 @@ func globalOf(L *lua.LState) *global {
 	return (*global)(unsafe.Pointer(L.G))
 }
 
-// burn takes from the fuel and asks the host when it is used up.
+// burn takes from the fuel, and asks the host each time it is used up: who has much to do in
+// one go is asked about as often as a loop would be.
 func (g *global) burn(L *lua.LState, n int) {
-	if g.fuel -= n; g.fuel <= 0 {
+	for g.fuel -= n; g.fuel <= 0; {
 		g.s.pace(L)
 	}
 }
 
 // pace asks the host whether the script may go on.
 func (s *state) pace(L *lua.LState) {
-	s.g.fuel = fuelStep
+	s.g.fuel += fuelStep
 	if !s.running {
 		return
 	}

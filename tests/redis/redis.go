@@ -18,14 +18,14 @@ import (
 
 // Oracle is one connection to a real redis-server that lives as long as the test.
 type Oracle struct {
-	t *testing.T
+	t testing.TB
 	c net.Conn
 	r *bufio.Reader
 }
 
 // Start starts redis-server on a socket file of its own, so that no port can
 // be taken; the test is skipped where no such program is installed.
-func Start(t *testing.T, args ...string) *Oracle {
+func Start(t testing.TB, args ...string) *Oracle {
 	t.Helper()
 	bin, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -54,7 +54,6 @@ func Start(t *testing.T, args ...string) *Oracle {
 
 // Do sends one command. A reply is string, int64, error, nil or []any.
 func (o *Oracle) Do(args ...any) any {
-	o.t.Helper()
 	req := fmt.Appendf(nil, "*%d\r\n", len(args))
 	for _, a := range args {
 		s := fmt.Sprint(a)

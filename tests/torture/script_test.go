@@ -44,6 +44,39 @@ func TestLongScript(t *testing.T) {
 	}
 }
 
+// TestLongBuiltin calls functions of the libraries that have much to do in one go, or as
+// good as for ever: they count as a loop does.
+func TestLongBuiltin(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes large values")
+	}
+	const list = "local t = {} for i = 1, 1e6 do t[i] = i % 1009 end "
+	s := start(t, "--busy-reply-threshold", "200")
+	for name, text := range map[string]string{
+		"rep":         "while true do local s = ('x'):rep(1e8) end",
+		"concat":      list + "while true do table.concat(t) end",
+		"concatEmpty": "local t = {} for i = 1, 1e6 do t[i] = '' end while true do table.concat(t) end",
+		"sort":        list + "while true do table.sort(t) t[1] = 2000 end",
+		"insert":      "table.insert({1}, -2^31, 1)",
+		"encode":      list + "while true do cjson.encode(t) end",
+		"encodeWide":  "local t = {} for i = 1, 40 do t = {t, t} end while true do pcall(cjson.encode, t) end",
+		"decode":      "local s = '[' .. ('[],'):rep(1e6) .. '1]' while true do cjson.decode(s) end",
+		"pack":        list + "while true do cmsgpack.pack(t) end",
+		"unpack":      "local s = '\\221\\0\\15\\66\\64' .. ('\\1'):rep(1e6) while true do cmsgpack.unpack(s) end",
+		"unpackOne":   "local s = ('\\1'):rep(5e7) while true do local n = 0 while n >= 0 do n = cmsgpack.unpack_one(s, n) end end",
+		"struct":      "local f = ('x'):rep(1e7) while true do struct.pack(f) struct.size(f) end",
+		"format":      "local s = ('x'):rep(1e7) while true do string.format('%s%s%s%s', s, s, s, s) end",
+		"lower":       "local s = ('X'):rep(1e7) while true do s:lower() end",
+		"gsub":        "local s = ('x'):rep(1e7) while true do s:gsub('x', 'yy') end",
+		"questions":   "local s = ('a'):rep(28) s:find(('a?'):rep(28) .. s)",
+		"longSet":     "local s = ('a'):rep(1e6) s:find('[' .. ('b'):rep(1e5) .. 'a]*')",
+		"balance":     "local s = ('('):rep(1e6) s:find('%b()')",
+		"arguments":   "local s = ('a'):rep(1e7) while true do redis.pcall('ECHO', s) end",
+	} {
+		t.Run(name, func(t *testing.T) { longScript(t, s, []string{"EVAL", text, "0"}, "") })
+	}
+}
+
 // TestLongScriptInside runs one in a transaction, and as a function.
 func TestLongScriptInside(t *testing.T) {
 	bothLoops(t, func(t *testing.T, s *server.Server) {
@@ -171,10 +204,18 @@ func TestGreedyScript(t *testing.T) {
 		"local t = {} local i = 0 while true do i = i + 1 t[i] = ('x'):rep(100) .. i end",
 		"local t = {} while true do t[#t + 1] = ('x'):rep(1000000) end",
 		"local s = 'x' while true do s = s .. s end",
-		"return ('x'):rep(1e12)",
+		"return ('x'):rep(2e9)",
 		"local function f(...) return (f(1, ...)) end return f()",
 		"local function f() return 1 + f() end return f()",
 		"return {unpack({}, 1, 1e9)}",
+		"local t = {} while true do t[#t + 1] = ('x'):rep(4e8) end",
+		"local t, x = {}, ('x'):rep(1e6) for i = 1, 1e4 do t[i] = x end return table.concat(t)",
+		"return (('x'):rep(1e6):gsub('x', ('y'):rep(1e6)))",
+		"local s = ('x'):rep(1e8) return string.format('%s%s%s%s%s%s', s, s, s, s, s, s)",
+		"return cjson.encode(('\\1'):rep(2e8))",
+		"local s = ('x'):rep(1e8) return cmsgpack.pack({s, s, s, s, s, s})",
+		"return cmsgpack.unpack(('\\221\\255\\255\\255\\255'):rep(6900) .. ('\\1'):rep(1e6))",
+		"return string.format('%99999999d', 1)",
 	} {
 		got := says(t, c, "EVAL", text, "0")
 		if !strings.HasPrefix(got, "err ") {
