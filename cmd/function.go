@@ -65,7 +65,7 @@ func (s *Server) FunctionSources() [][]byte {
 // LoadFunction loads a library from the source that a snapshot holds, in the place of one of
 // the same name.
 func (s *Server) LoadFunction(source []byte) error {
-	_, err := s.scripting.engine.LoadLibrary(source, true)
+	_, err := s.scripting.engine.LoadLibrary(source, true, false)
 	return err
 }
 
@@ -74,6 +74,10 @@ func (s *Server) FlushFunctions() { s.scripting.engine.FlushLibraries() }
 
 // librariesChanged reports a change of the libraries.
 func (c *Ctx) librariesChanged() { c.Dirty++ }
+
+// limitsLoad tells whether a library that the command at hand loads must be quick: not when
+// a file says it, since it was once.
+func (c *Ctx) limitsLoad() bool { return c.Client.Flags&ClientObeyed == 0 }
 
 func fcall(c *Ctx) error {
 	f := c.scripting.engine.Function(c.Arg(1))
@@ -201,7 +205,7 @@ func functionLoad(c *Ctx) error {
 		}
 		replace = true
 	}
-	name, err := c.scripting.engine.LoadLibrary(c.Arg(at), replace)
+	name, err := c.scripting.engine.LoadLibrary(c.Arg(at), replace, c.limitsLoad())
 	if err != nil {
 		return err
 	}
@@ -226,10 +230,18 @@ func functionRestore(c *Ctx) error {
 		}
 	}
 	sources, err := rdb.DecodeFunctions(c.Arg(2))
-	if err != nil {
+	switch err {
+	case nil:
+	case rdb.ErrChecksum:
 		return ErrPayload
+	case rdb.ErrNotFunction:
+		return ErrNotFunction
+	case rdb.ErrPreRelease:
+		return ErrPreRelease
+	default:
+		return ErrLibraryPayload
 	}
-	if err := c.scripting.engine.RestoreLibraries(sources, flush, replace); err != nil {
+	if err := c.scripting.engine.RestoreLibraries(sources, flush, replace, c.limitsLoad()); err != nil {
 		return err
 	}
 	c.librariesChanged()
@@ -239,10 +251,13 @@ func functionRestore(c *Ctx) error {
 
 func functionStats(c *Ctx) error {
 	t := &c.scripting
+	if t.busy && !t.function {
+		return ErrBusyScript
+	}
 	facts := t.engine.Facts()
 	c.Out.Map(2)
 	c.Out.Str("running_script")
-	if t.busy && t.function {
+	if t.busy {
 		c.Out.Map(3)
 		c.Out.Str("name")
 		c.Out.Str(t.name)

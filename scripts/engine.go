@@ -76,8 +76,11 @@ type Engine struct {
 	host  Host
 	eval  *state
 	cache cache
-	libs  libraries
 	last  *Script // found or run last
+
+	libs      *libraries
+	functions *state   // that libraries are in
+	loading   *Library // whose source is being run
 
 	rnd      random
 	wordings []wording
@@ -85,9 +88,8 @@ type Engine struct {
 
 // New returns an engine without any scripts. States are made when they are first needed.
 func New(host Host) *Engine {
-	e := &Engine{host: host, rnd: unseeded}
+	e := &Engine{host: host, rnd: unseeded, libs: newLibraries()}
 	e.cache.reset()
-	e.libs.reset()
 	return e
 }
 
@@ -215,11 +217,14 @@ type Facts struct {
 // Facts returns the figures for INFO.
 func (e *Engine) Facts() Facts {
 	f := Facts{Scripts: len(e.cache.byName), Evicted: e.cache.evicted, ScriptBytes: e.cache.bytes,
-		Libraries: len(e.libs.byName), Functions: len(e.libs.functions), LibraryBytes: e.libs.bytes}
+		Libraries: len(e.libs.ordered), LibraryBytes: e.libs.bytes}
+	for _, lib := range e.libs.ordered {
+		f.Functions += len(lib.Functions)
+	}
 	if e.eval != nil {
 		f.EvalBytes = stateBytes
 	}
-	if e.libs.state != nil {
+	if e.functions != nil {
 		f.FunctionBytes = stateBytes
 	}
 	return f

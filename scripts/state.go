@@ -10,26 +10,28 @@ import (
 
 // state is an interpreter with the sandbox around it, and the buffers that a run needs.
 type state struct {
-	e        *Engine
-	L        *lua.LState
-	g        *global
-	chunk    string // what scripts are called in errors
-	env      *lua.LTable
-	lock     *lua.LTable // metatable of what is read-only
-	lockG    *lua.LTable // and of the globals, which complain about names that are not there
-	keys     list
-	argv     list
-	handle   *lua.LFunction // of errors
-	register *lua.LFunction // redis.register_function
+	e         *Engine
+	L         *lua.LState
+	g         *global
+	chunk     string // what scripts are called in errors
+	env       *lua.LTable
+	lock      *lua.LTable // metatable of what is read-only
+	lockG     *lua.LTable // and of the globals, which complain about names that are not there
+	keys      list
+	argv      list
+	handle    *lua.LFunction // of errors
+	loadTable *lua.LTable    // redis, while a library is loaded
 
 	// Of the run at hand.
 	running   bool
 	killed    string
+	until     int64  // when the load of a library must be over, monotonic nanoseconds; 0: no load
 	proto     int    // of replies to commands, and of the values that have a type in RESP3 alone
 	source    string // where the error came from
 	line      int
 	away      bool   // a command is being run
 	replyFrom int    // where the reply begins in the writer, bytes
+	values    int    // that are in it by now
 	stack     []byte // of the panic in it
 
 	args [][]byte // of the command at hand
@@ -57,6 +59,9 @@ func newState(e *Engine, chunk string) *state {
 	s.L.G = &s.g.Global
 	s.handle = s.L.NewFunction(s.located)
 	s.openLibraries()
+	if chunk == functionChunk {
+		s.loadTable = s.loadingTable()
+	}
 	return s
 }
 
@@ -132,7 +137,7 @@ func (s *state) run(fn *lua.LFunction, name string, out *resp.Writer, args []lua
 	}
 	if err == nil {
 		mark := out.Mark()
-		s.replyFrom = len(out.B)
+		s.replyFrom, s.values = len(out.B), 0
 		if text := s.convert(out, L.Get(-1), 0); text != nil {
 			out.Truncate(mark)
 			err = text
