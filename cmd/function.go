@@ -14,6 +14,12 @@ import (
 func functionCommands() []*Command {
 	const call = NoScript | SkipMonitor | NoMandatoryKeys | Stale | Lua
 	const complexity = "Depends on the function that is executed."
+	declared := func(s *Server, args [][]byte) scripts.Flags {
+		if f := s.scripting.engine.Function(args[1]); f != nil {
+			return f.Flags
+		}
+		return scripts.NoShebang
+	}
 	everywhere := []string{"request_policy:all_shards", "response_policy:all_succeeded"}
 	sub := func(name, complexity, summary, syntax string, arity int, flags Flags, run func(*Ctx) error, hints ...string) *Command {
 		return &Command{Name: name, Arity: arity, Run: run, Flags: flags, ACL: acl.Scripting,
@@ -21,12 +27,12 @@ func functionCommands() []*Command {
 	}
 	return []*Command{
 		{
-			Name: "fcall", Arity: -3, Run: fcall, Flags: call | MayReplicate, ACL: acl.Scripting, Keys: []KeySpec{numKeys(2, RW|Access|Update)},
+			Name: "fcall", Arity: -3, Run: fcall, Declared: declared, Flags: call | MayReplicate, ACL: acl.Scripting, Keys: []KeySpec{numKeys(2, RW|Access|Update)},
 			Doc: Doc{Group: "scripting", Since: "7.0.0", Complexity: complexity, Summary: "Calls a function.",
 				Syntax: "function numkeys [key [key ...]] [arg [arg ...]]"},
 		},
 		{
-			Name: "fcall_ro", Arity: -3, Run: fcall, Flags: call | ReadOnly, ACL: acl.Scripting, Keys: []KeySpec{numKeys(2, RO|Access)},
+			Name: "fcall_ro", Arity: -3, Run: fcall, Declared: declared, Flags: call | ReadOnly, ACL: acl.Scripting, Keys: []KeySpec{numKeys(2, RO|Access)},
 			Doc: Doc{Group: "scripting", Since: "7.0.0", Complexity: complexity, Summary: "Calls a function that changes nothing.",
 				Syntax: "function numkeys [key [key ...]] [arg [arg ...]]"},
 		},
@@ -80,6 +86,7 @@ func (c *Ctx) librariesChanged() { c.Dirty++ }
 func (c *Ctx) limitsLoad() bool { return c.Client.Flags&ClientObeyed == 0 }
 
 func fcall(c *Ctx) error {
+	c.showScript()
 	f := c.scripting.engine.Function(c.Arg(1))
 	if f == nil {
 		return ErrNoFunction
@@ -96,9 +103,7 @@ func fcall(c *Ctx) error {
 	if err := c.beginScript(f.Name, true, f.Flags, c.Cmd.Flags&ReadOnly != 0); err != nil {
 		return err
 	}
-	err := c.scripting.engine.CallFunction(f, c.Args[3:3+n], c.Args[3+n:], c.Out)
-	c.endScript()
-	return err
+	return c.scripting.engine.CallFunction(f, c.Args[3:3+n], c.Args[3+n:], c.Out)
 }
 
 func functionDelete(c *Ctx) error {

@@ -149,6 +149,33 @@ func (e *Engine) Find(sha []byte) *Script {
 	return s
 }
 
+// Declared returns the flags of the script of a source, without compiling it. NoShebang is
+// also what a first line has that makes no sense.
+func (e *Engine) Declared(source []byte) Flags {
+	if len(source) < 2 || source[0] != '#' || source[1] != '!' {
+		return NoShebang
+	}
+	if s := e.last; s != nil && s.Source == string(source) {
+		return s.Flags
+	}
+	_, flags, err := shebang(string(source))
+	if err != nil {
+		return NoShebang
+	}
+	return flags
+}
+
+// DeclaredBy returns the flags of the script of a SHA1, NoShebang if there is none.
+func (e *Engine) DeclaredBy(sha []byte) Flags {
+	s := e.last
+	if s == nil || s.SHA != string(sha) {
+		if s = e.cache.find(sha); s == nil {
+			return NoShebang
+		}
+	}
+	return s.Flags
+}
+
 func (e *Engine) used(s *Script) {
 	if s != e.last {
 		e.cache.use(s)
