@@ -210,7 +210,7 @@ func (s *state) load(fn *lua.LFunction) error {
 	err := s.L.PCall(0, 0, s.handle)
 	s.running = false
 	if s.away {
-		s.crash(err.Error())
+		s.crash(err)
 	}
 	s.L.SetTop(0)
 	if err == nil {

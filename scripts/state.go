@@ -29,6 +29,7 @@ type state struct {
 	proto     int    // of replies to commands, and of the values that have a type in RESP3 alone
 	source    string // where the error came from
 	line      int
+	pcalls    int    // of pcall and xpcall that are open
 	away      bool   // a command is being run
 	replyFrom int    // where the reply begins in the writer, bytes
 	values    int    // that are in it by now
@@ -125,7 +126,7 @@ func (l *list) empty(s *state) {
 // run calls a function and writes what it returns; name is the script's in errors.
 func (s *state) run(fn *lua.LFunction, name string, out *resp.Writer, args []lua.LValue) error {
 	L := s.L
-	s.running, s.killed, s.proto, s.line, s.source = true, "", 2, 0, ""
+	s.running, s.killed, s.proto, s.line, s.source, s.pcalls = true, "", 2, 0, "", 0
 	s.g.fuel = fuelStep
 	L.Push(fn)
 	for _, a := range args {
@@ -133,7 +134,7 @@ func (s *state) run(fn *lua.LFunction, name string, out *resp.Writer, args []lua
 	}
 	err := L.PCall(len(args), 1, s.handle)
 	if s.away {
-		s.crash(err.Error())
+		s.crash(err)
 	}
 	if err == nil {
 		mark := out.Mark()
@@ -157,14 +158,18 @@ func (s *state) run(fn *lua.LFunction, name string, out *resp.Writer, args []lua
 
 // crash passes a panic on that came from a command and not from Lua: gopher-lua catches
 // them all. The state is of no use any more.
-func (s *state) crash(text string) {
+func (s *state) crash(err error) {
+	text := "a panic that the script has caught"
+	if err != nil {
+		text = err.Error()
+	}
 	panic("in a script: " + text + "\n" + string(s.stack))
 }
 
 // command runs the command in args.
 func (s *state) command() (reply []byte, refusal string) {
 	if s.away {
-		s.crash("a script has caught a panic")
+		s.crash(nil)
 	}
 	s.away = true
 	defer func() {
