@@ -331,7 +331,7 @@ func (s *Server) AppendStatus(why string, lost bool) {
 		return
 	}
 	a.why, a.lost = why, lost
-	a.refusal = resp.Error("MISCONF Errors writing to the AOF file: " + why)
+	a.refusal = resp.Error(misconfAOF + why)
 	switch {
 	case !lost:
 	case a.job == nil:

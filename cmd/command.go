@@ -21,6 +21,7 @@ import (
 	"redust/acl"
 	"redust/metrics"
 	"redust/resp"
+	"redust/scripts"
 )
 
 // Flags say how a command may be run.
@@ -73,6 +74,9 @@ type Command struct {
 	// them; ok is false if the arguments do not hold the keys they should.
 	FindKeys func(args [][]byte, dst []KeyAt) (found []KeyAt, ok bool)
 	Subs     []*Command // a container; Run answers when there is no subcommand, and may be nil
+
+	// Declared returns what the script that the command would run has declared of itself.
+	Declared func(s *Server, args [][]byte) scripts.Flags
 
 	// Secret tells which arguments must not be shown to others: it calls hide with their
 	// places.

@@ -46,6 +46,7 @@ type effects struct {
 	open   int    // commands that are running, one inside the other
 	own    bool   // one of the effects is a command's doing, not time's or memory's
 	silent bool   // the handler at hand has said what its effect is
+	muted  bool   // what commands do is to leave no effects; what time and memory do is
 }
 
 // Journal takes the stream of effects: RESP requests, whole units, each database named by
@@ -72,7 +73,7 @@ func (c *Ctx) Rewrite(n int) Effect { return c.RewriteIn(c.DB, n) }
 func (c *Ctx) RewriteIn(d *db.DB, n int) Effect {
 	e := &c.effects
 	e.silent = true
-	if c.Journal == nil {
+	if c.Journal == nil || e.muted {
 		return Effect{}
 	}
 	e.own = true
@@ -193,7 +194,7 @@ func (s *Server) call(c *Ctx) error {
 		s.remember(c)
 	}
 	if s.Journal != nil {
-		if s.Dirty != dirty && !e.silent {
+		if s.Dirty != dirty && !e.silent && !e.muted {
 			e.own = true
 			e.begin(d.ID, len(c.Args))
 			for _, a := range c.Args {

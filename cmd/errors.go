@@ -107,6 +107,10 @@ const (
 	ErrBusyFunction   resp.Error = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
 	ErrScriptWrites   resp.Error = "ERR Can not execute a script with write flag using *_ro command."
 	ErrScriptOOM      resp.Error = "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
+	ErrScriptMisconf  resp.Error = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts."
+	ErrNotFunction    resp.Error = "ERR given type is not a function"
+	ErrPreRelease     resp.Error = "ERR Pre-GA function format not supported"
+	ErrLibraryPayload resp.Error = "ERR Failed loading library payload"
 	ErrNoDebugger     resp.Error = "ERR this server has no debugger for scripts"
 	ErrDebugMode      resp.Error = "ERR Use SCRIPT DEBUG YES/SYNC/NO"
 	ErrFlushMode      resp.Error = "ERR SCRIPT FLUSH only support SYNC|ASYNC option"
@@ -218,6 +222,9 @@ const (
 	ErrInMulti        resp.Error = "ERR Command not allowed inside a transaction"
 	ErrReplyLimit     resp.Error = "ERR reply exceeds max-reply-bytes"
 )
+
+// misconfAOF begins the error for what cannot be written to the append only file.
+const misconfAOF = "MISCONF Errors writing to the AOF file: "
 
 // execAbortedBy begins the error for an EXEC that a gate does not let through.
 const execAbortedBy = "EXECABORT Transaction discarded because of: "

@@ -11,6 +11,8 @@ import (
 
 func evalCommands() []*Command {
 	const eval = NoScript | SkipMonitor | NoMandatoryKeys | Stale | Lua
+	ofSource := func(s *Server, args [][]byte) scripts.Flags { return s.scripting.engine.Declared(args[1]) }
+	ofSHA := func(s *Server, args [][]byte) scripts.Flags { return s.scripting.engine.DeclaredBy(args[1]) }
 	own := numKeys(2, RW|Access|Update)
 	ro := numKeys(2, RO|Access)
 	const complexity = "Depends on the script that is executed."
@@ -23,22 +25,22 @@ func evalCommands() []*Command {
 	flush.Doc.History = [][2]string{{"6.2.0", "The modes ASYNC and SYNC."}}
 	return []*Command{
 		{
-			Name: "eval", Arity: -3, Run: evalSource, Flags: eval | MayReplicate, ACL: acl.Scripting, Keys: []KeySpec{own},
+			Name: "eval", Arity: -3, Run: evalSource, Declared: ofSource, Flags: eval | MayReplicate, ACL: acl.Scripting, Keys: []KeySpec{own},
 			Doc: Doc{Group: "scripting", Since: "2.6.0", Complexity: complexity, Summary: "Runs a script.",
 				Syntax: "script numkeys [key [key ...]] [arg [arg ...]]"},
 		},
 		{
-			Name: "evalsha", Arity: -3, Run: evalSHA, Flags: eval | MayReplicate, ACL: acl.Scripting, Keys: []KeySpec{own},
+			Name: "evalsha", Arity: -3, Run: evalSHA, Declared: ofSHA, Flags: eval | MayReplicate, ACL: acl.Scripting, Keys: []KeySpec{own},
 			Doc: Doc{Group: "scripting", Since: "2.6.0", Complexity: complexity, Summary: "Runs a script that the server knows, by its SHA1.",
 				Syntax: "sha1 numkeys [key [key ...]] [arg [arg ...]]"},
 		},
 		{
-			Name: "eval_ro", Arity: -3, Run: evalSource, Flags: eval | ReadOnly, ACL: acl.Scripting, Keys: []KeySpec{ro},
+			Name: "eval_ro", Arity: -3, Run: evalSource, Declared: ofSource, Flags: eval | ReadOnly, ACL: acl.Scripting, Keys: []KeySpec{ro},
 			Doc: Doc{Group: "scripting", Since: "7.0.0", Complexity: complexity, Summary: "Runs a script that changes nothing.",
 				Syntax: "script numkeys [key [key ...]] [arg [arg ...]]"},
 		},
 		{
-			Name: "evalsha_ro", Arity: -3, Run: evalSHA, Flags: eval | ReadOnly, ACL: acl.Scripting, Keys: []KeySpec{ro},
+			Name: "evalsha_ro", Arity: -3, Run: evalSHA, Declared: ofSHA, Flags: eval | ReadOnly, ACL: acl.Scripting, Keys: []KeySpec{ro},
 			Doc: Doc{Group: "scripting", Since: "7.0.0", Complexity: complexity, Summary: "Runs a script that changes nothing, by its SHA1.",
 				Syntax: "sha1 numkeys [key [key ...]] [arg [arg ...]]"},
 		},
@@ -76,6 +78,7 @@ func (c *Ctx) evalKeys() (keys, args [][]byte, err error) {
 }
 
 func evalSource(c *Ctx) error {
+	c.showScript()
 	keys, args, err := c.evalKeys()
 	if err != nil {
 		return err
@@ -88,6 +91,7 @@ func evalSource(c *Ctx) error {
 }
 
 func evalSHA(c *Ctx) error {
+	c.showScript()
 	keys, args, err := c.evalKeys()
 	if err != nil {
 		return err
@@ -103,15 +107,7 @@ func (c *Ctx) runEval(s *scripts.Script, keys, args [][]byte) error {
 	if err := c.beginScript(s.SHA, false, s.Flags, c.Cmd.Flags&ReadOnly != 0); err != nil {
 		return err
 	}
-	err := c.scripting.engine.Run(s, &scripts.Call{Keys: keys, Args: args, Out: c.Out})
-	c.endScript()
-	return err
-}
-
-// endScript forgets the script at hand.
-func (c *Ctx) endScript() {
-	t := &c.scripting
-	t.caller, t.words = nil, nil
+	return c.scripting.engine.Run(s, &scripts.Call{Keys: keys, Args: args, Out: c.Out})
 }
 
 func scriptDebug(c *Ctx) error {

@@ -264,11 +264,14 @@ func (s *Server) gate(c *Ctx) error {
 		return s.errBusy()
 	}
 	flags := cmd.Flags
+	if cmd.Declared != nil {
+		flags = s.declared(cmd, c.Args)
+	}
 	if cl.Flags&ClientMulti != 0 {
 		if flags&(NoMulti|AtOnce) == NoMulti {
 			return ErrInMulti
 		}
-		flags = s.gateFlags(cl, cmd)
+		flags = s.gateFlags(cl, cmd, flags)
 	}
 	if cl.Flags&ClientMonitor != 0 && flags&(Write|ReadOnly|MayReplicate) != 0 {
 		return ErrMonitorKeys
@@ -276,8 +279,12 @@ func (s *Server) gate(c *Ctx) error {
 	if s.tracking.clients > 0 {
 		s.limitTracking()
 	}
-	if s.Cfg.MaxMemory > 0 && flags&DenyOOM != 0 && !s.makeRoom() {
-		return ErrOOM
+	if s.Cfg.MaxMemory > 0 && flags&(DenyOOM|Lua) != 0 {
+		full := !s.makeRoom()
+		if full && flags&DenyOOM != 0 {
+			return ErrOOM
+		}
+		s.scripting.full = full
 	}
 	if err := s.writesStopped(); err != nil && (flags&Write != 0 || cmd.Name == "ping") {
 		return err

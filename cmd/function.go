@@ -14,6 +14,12 @@ import (
 func functionCommands() []*Command {
 	const call = NoScript | SkipMonitor | NoMandatoryKeys | Stale | Lua
 	const complexity = "Depends on the function that is executed."
+	declared := func(s *Server, args [][]byte) scripts.Flags {
+		if f := s.scripting.engine.Function(args[1]); f != nil {
+			return f.Flags
+		}
+		return scripts.NoShebang
+	}
 	everywhere := []string{"request_policy:all_shards", "response_policy:all_succeeded"}
 	sub := func(name, complexity, summary, syntax string, arity int, flags Flags, run func(*Ctx) error, hints ...string) *Command {
 		return &Command{Name: name, Arity: arity, Run: run, Flags: flags, ACL: acl.Scripting,
@@ -21,12 +27,12 @@ func functionCommands() []*Command {
 	}
 	return []*Command{
 		{
-			Name: "fcall", Arity: -3, Run: fcall, Flags: call | MayReplicate, ACL: acl.Scripting, Keys: []KeySpec{numKeys(2, RW|Access|Update)},
+			Name: "fcall", Arity: -3, Run: fcall, Declared: declared, Flags: call | MayReplicate, ACL: acl.Scripting, Keys: []KeySpec{numKeys(2, RW|Access|Update)},
 			Doc: Doc{Group: "scripting", Since: "7.0.0", Complexity: complexity, Summary: "Calls a function.",
 				Syntax: "function numkeys [key [key ...]] [arg [arg ...]]"},
 		},
 		{
-			Name: "fcall_ro", Arity: -3, Run: fcall, Flags: call | ReadOnly, ACL: acl.Scripting, Keys: []KeySpec{numKeys(2, RO|Access)},
+			Name: "fcall_ro", Arity: -3, Run: fcall, Declared: declared, Flags: call | ReadOnly, ACL: acl.Scripting, Keys: []KeySpec{numKeys(2, RO|Access)},
 			Doc: Doc{Group: "scripting", Since: "7.0.0", Complexity: complexity, Summary: "Calls a function that changes nothing.",
 				Syntax: "function numkeys [key [key ...]] [arg [arg ...]]"},
 		},
@@ -65,7 +71,7 @@ func (s *Server) FunctionSources() [][]byte {
 // LoadFunction loads a library from the source that a snapshot holds, in the place of one of
 // the same name.
 func (s *Server) LoadFunction(source []byte) error {
-	_, err := s.scripting.engine.LoadLibrary(source, true)
+	_, err := s.scripting.engine.LoadLibrary(source, true, false)
 	return err
 }
 
@@ -75,7 +81,12 @@ func (s *Server) FlushFunctions() { s.scripting.engine.FlushLibraries() }
 // librariesChanged reports a change of the libraries.
 func (c *Ctx) librariesChanged() { c.Dirty++ }
 
+// limitsLoad tells whether a library that the command at hand loads must be quick: not when
+// a file says it, since it was once.
+func (c *Ctx) limitsLoad() bool { return c.Client.Flags&ClientObeyed == 0 }
+
 func fcall(c *Ctx) error {
+	c.showScript()
 	f := c.scripting.engine.Function(c.Arg(1))
 	if f == nil {
 		return ErrNoFunction
@@ -92,9 +103,7 @@ func fcall(c *Ctx) error {
 	if err := c.beginScript(f.Name, true, f.Flags, c.Cmd.Flags&ReadOnly != 0); err != nil {
 		return err
 	}
-	err := c.scripting.engine.CallFunction(f, c.Args[3:3+n], c.Args[3+n:], c.Out)
-	c.endScript()
-	return err
+	return c.scripting.engine.CallFunction(f, c.Args[3:3+n], c.Args[3+n:], c.Out)
 }
 
 func functionDelete(c *Ctx) error {
@@ -201,7 +210,7 @@ func functionLoad(c *Ctx) error {
 		}
 		replace = true
 	}
-	name, err := c.scripting.engine.LoadLibrary(c.Arg(at), replace)
+	name, err := c.scripting.engine.LoadLibrary(c.Arg(at), replace, c.limitsLoad())
 	if err != nil {
 		return err
 	}
@@ -226,10 +235,18 @@ func functionRestore(c *Ctx) error {
 		}
 	}
 	sources, err := rdb.DecodeFunctions(c.Arg(2))
-	if err != nil {
+	switch err {
+	case nil:
+	case rdb.ErrChecksum:
 		return ErrPayload
+	case rdb.ErrNotFunction:
+		return ErrNotFunction
+	case rdb.ErrPreRelease:
+		return ErrPreRelease
+	default:
+		return ErrLibraryPayload
 	}
-	if err := c.scripting.engine.RestoreLibraries(sources, flush, replace); err != nil {
+	if err := c.scripting.engine.RestoreLibraries(sources, flush, replace, c.limitsLoad()); err != nil {
 		return err
 	}
 	c.librariesChanged()
@@ -239,10 +256,13 @@ func functionRestore(c *Ctx) error {
 
 func functionStats(c *Ctx) error {
 	t := &c.scripting
+	if t.busy && !t.function {
+		return ErrBusyScript
+	}
 	facts := t.engine.Facts()
 	c.Out.Map(2)
 	c.Out.Str("running_script")
-	if t.busy && t.function {
+	if t.busy {
 		c.Out.Map(3)
 		c.Out.Str("name")
 		c.Out.Str(t.name)

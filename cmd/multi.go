@@ -132,20 +132,21 @@ func (s *Server) endMulti(cl *Client) {
 
 // gateFlags is the flags by which the gates judge a command that a client says in a
 // transaction. EXEC is all that it would run; what makes the queue longer needs memory.
-func (s *Server) gateFlags(cl *Client, cmd *Command) Flags {
+func (s *Server) gateFlags(cl *Client, cmd *Command, flags Flags) Flags {
 	switch {
 	case cmd == s.exec:
-		return cmd.Flags | cl.tx.flags
-	case cmd.Flags&AtOnce == 0 || cmd.Flags&NoMulti != 0:
-		return cmd.Flags | DenyOOM
+		return flags | cl.tx.flags
+	case flags&AtOnce == 0 || flags&NoMulti != 0:
+		return flags | DenyOOM
 	}
-	return cmd.Flags
+	return flags
 }
 
 // enqueue puts off a request until EXEC.
 func (s *Server) enqueue(cl *Client, r *Request, mark resp.Mark) Outcome {
 	if cl.Flags&(ClientSpoilt|ClientDirty) == 0 {
 		cl.tx.add(r)
+		cl.tx.flags |= s.declared(r.Cmd, r.Args)
 	}
 	cl.LastCmd = r.Cmd
 	if int64(cl.tx.sum) > s.Cfg.ClientQueryLimit {
@@ -184,7 +185,6 @@ func (t *transaction) add(r *Request) {
 		size += len(a)
 	}
 	t.sum += size + 8*n
-	t.flags |= r.Cmd.Flags
 	if cap(t.args)-len(t.args) < n {
 		t.mem += cap(t.args) * sizeOfArg
 		t.args = make([][]byte, 0, max(n, 2*cap(t.args), 32))

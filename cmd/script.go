@@ -3,8 +3,10 @@ package cmd
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"redust/config"
+	"redust/resp"
 	"redust/scripts"
 )
 
@@ -41,19 +43,19 @@ type scripting struct {
 	engine *scripts.Engine
 	client Client // whose the commands in a script are
 
+	full bool // the data set did not fit maxmemory when the command at hand, or EXEC, began
+
 	// The script at hand.
-	caller   *Client
 	name     string // SHA1, or the function's name
 	function bool   // it is a function
-	words    [][]byte
+	obeyed   bool   // what has been decided elsewhere is not refused
 	readOnly bool
-	allowOOM bool
+	denyOOM  bool // what needs memory is refused
 	wrote    bool
-	oom      bool
-	silent   bool  // its effects go nowhere
-	began    int64 // monotonic, nanoseconds
-	sliceAt  int64 // when its slice began, likewise
-	heap     int64 // live bytes when it began
+	to       targets // where its effects go
+	began    int64   // monotonic, nanoseconds
+	sliceAt  int64   // when its slice began, likewise
+	heap     int64   // live bytes when it began
 	turns    int
 
 	stage *scripts.Stage
@@ -63,6 +65,14 @@ type scripting struct {
 	kill  string
 	held  heldScript
 }
+
+// targets are who is told what the commands of a script do.
+type targets uint8
+
+const (
+	toFile targets = 1 << iota // the append only file, which is all that reads the journal now
+	toReplicas
+)
 
 // heldScript is a command on the stage that is waiting for its next slice.
 type heldScript struct {
@@ -86,7 +96,7 @@ const maxScriptBytes = 1 << 30
 func (s *Server) initScripts() {
 	t := &s.scripting
 	t.engine = scripts.New(scriptHost{s})
-	t.client.Flags = ClientInternal | ClientAuthed
+	t.client.Addr = "?:0" // as the slow log shows it
 	t.stage = scripts.NewStage(func() { t.err = s.call(t.cmd) })
 }
 
@@ -179,31 +189,73 @@ func (c *Ctx) killScript(function bool, text string) error {
 	return nil
 }
 
-// beginScript prepares the state of a script that the command at hand runs.
+// declared is the flags by which the gates judge a command. One that runs a script that
+// has declared what it does is judged by that.
+func (s *Server) declared(cmd *Command, args [][]byte) Flags {
+	if cmd.Declared == nil {
+		return cmd.Flags
+	}
+	said := cmd.Declared(s, args)
+	if said&scripts.NoShebang != 0 {
+		return cmd.Flags
+	}
+	flags := cmd.Flags &^ (Stale | DenyOOM | Write | MayReplicate)
+	if said&scripts.NoWrites == 0 {
+		flags |= Write
+	}
+	if said&(scripts.NoWrites|scripts.AllowOOM) == 0 {
+		flags |= DenyOOM
+	}
+	if said&scripts.AllowStale != 0 {
+		flags |= Stale
+	}
+	return flags
+}
+
+// showScript shows the command at hand to those who follow MONITOR: before what it runs.
+func (c *Ctx) showScript() {
+	if len(c.monitors) > 0 {
+		c.feedMonitors(c)
+	}
+}
+
+// beginScript asks the gates of scripts, which those of commands have not if the script is part
+// of a transaction, and prepares the state of the script that the command at hand runs.
 func (c *Ctx) beginScript(name string, function bool, flags scripts.Flags, readOnly bool) error {
 	t := &c.scripting
-	t.oom = c.Cfg.MaxMemory > 0 && !c.makeRoom()
+	obeyed := c.Client.Flags&ClientObeyed != 0
+	full := t.full && c.Cfg.MaxMemory > 0 && !obeyed
 	if flags&scripts.NoShebang == 0 {
-		if readOnly && flags&scripts.NoWrites == 0 {
-			return ErrScriptWrites
+		if flags&scripts.NoWrites == 0 {
+			if err := c.writesStopped(); err != nil && !obeyed {
+				return misconfScript(err)
+			}
+			if readOnly {
+				return ErrScriptWrites
+			}
 		}
-		if t.oom && flags&(scripts.AllowOOM|scripts.NoWrites) == 0 {
+		if full && flags&(scripts.AllowOOM|scripts.NoWrites) == 0 {
 			return ErrScriptOOM
 		}
 		readOnly = readOnly || flags&scripts.NoWrites != 0
 	}
-	t.caller, t.name, t.function, t.readOnly = c.Client, name, function, readOnly
-	t.words = c.Args
-	t.allowOOM = flags&(scripts.AllowOOM|scripts.NoWrites) != 0
-	t.wrote, t.silent, t.kill, t.turns = false, false, "", 0
+	t.name, t.function, t.readOnly, t.obeyed = name, function, readOnly, obeyed
+	t.denyOOM = full && flags&scripts.AllowOOM == 0
+	t.wrote, t.to, t.kill, t.turns = false, toFile|toReplicas, "", 0
 	t.began = c.Clock()
 	t.sliceAt = t.began
-	t.client.DB, t.client.Flags = c.DB, ClientInternal|ClientAuthed|c.Client.Flags&(ClientNoTouch|ClientUnix)
-	t.client.Addr, t.client.Name, t.client.User = c.Client.Addr, c.Client.Name, c.Client.User
-	if len(c.monitors) > 0 {
-		c.feedMonitors(c) // before what it runs
-	}
+	t.client.DB, t.client.User = c.DB, c.Client.User
+	t.client.Flags = ClientInternal | ClientAuthed | c.Client.Flags&ClientNoTouch
 	return nil
+}
+
+// misconfScript is why a script that may write is not run, if err is why nothing is written.
+func misconfScript(err error) error {
+	if err == ErrMisconfRDB {
+		return ErrScriptMisconf
+	}
+	return resp.Error("MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. " +
+		"Writable scripts are blocked. Use 'no-writes' flag for read only scripts. AOF error: " + strings.TrimPrefix(err.Error(), misconfAOF))
 }
 
 // scriptHost is the server as scripts see it.
@@ -214,20 +266,12 @@ func (h scriptHost) Command(args [][]byte, proto int) (reply []byte, refusal str
 	s := h.s
 	t := &s.scripting
 	cmd := s.Commands.Lookup(args)
-	if cmd == nil || cmd.subs != nil && len(args) > 1 {
-		return nil, "ERR Unknown Redis command called from script"
-	}
-	if n := len(args); cmd.Arity > 0 && n != cmd.Arity || n < -cmd.Arity || cmd.Run == nil {
-		return nil, "ERR Wrong number of args calling Redis command from script"
-	}
-	if cmd.Flags&NoScript != 0 {
-		return nil, "ERR This Redis command is not allowed from script"
-	}
-	if cmd.Flags&Write != 0 && t.readOnly {
-		return nil, "ERR Write commands are not allowed from read-only scripts."
-	}
-	if t.oom && cmd.Flags&DenyOOM != 0 && !t.allowOOM && !t.wrote {
-		return nil, string(ErrOOM)
+	if refusal = s.refuseInScript(cmd, args); refusal != "" {
+		s.CountError(refusal)
+		if cmd != nil && cmd.Run != nil {
+			cmd.Stats.Rejected++
+		}
+		return nil, refusal
 	}
 	if cmd.Flags&Write != 0 {
 		t.wrote = true
@@ -238,25 +282,48 @@ func (h scriptHost) Command(args [][]byte, proto int) (reply []byte, refusal str
 		cl.Out.B = nil
 	}
 	cl.Out.B, cl.Out.Proto = cl.Out.B[:0], proto
-	journal := s.Journal
-	if t.silent {
-		s.Journal = nil
-	}
+	s.effects.muted = t.to&toFile == 0
 	err := s.callInside(cl, &Request{Cmd: cmd, Args: args})
-	s.Journal = journal
+	s.effects.muted = false
 	if err != nil {
 		s.Fail(&cl.Out, err)
 	}
 	return cl.Out.B, ""
 }
 
+// refuseInScript asks the gates for a command of a script, and says why not.
+func (s *Server) refuseInScript(cmd *Command, args [][]byte) string {
+	t := &s.scripting
+	if cmd == nil || cmd.subs != nil && len(args) > 1 {
+		return "ERR Unknown Redis command called from script"
+	}
+	if n := len(args); cmd.Arity > 0 && n != cmd.Arity || n < -cmd.Arity || cmd.Run == nil {
+		return "ERR Wrong number of args calling Redis command from script"
+	}
+	if cmd.Flags&NoScript != 0 {
+		return "ERR This Redis command is not allowed from script"
+	}
+	if cmd.Flags&(Write|MayReplicate) != 0 && t.readOnly {
+		return "ERR Write commands are not allowed from read-only scripts."
+	}
+	if t.wrote || t.obeyed {
+		return "" // what it has begun it may end
+	}
+	if cmd.Flags&Write != 0 {
+		if err := s.writesStopped(); err != nil {
+			return err.Error()
+		}
+	}
+	if cmd.Flags&DenyOOM != 0 && t.denyOOM {
+		return string(ErrOOM)
+	}
+	return ""
+}
+
 // Pace implements scripts.Host.
 func (h scriptHost) Pace() (killed string) {
 	s := h.s
 	t := &s.scripting
-	if t.caller == nil {
-		return "" // a library is being loaded
-	}
 	now := s.Clock()
 	if killed = h.memory(now); killed != "" {
 		return killed
@@ -314,8 +381,17 @@ func (h scriptHost) MayCall(args [][]byte) (may, known bool) {
 	return cmd != nil, cmd != nil
 }
 
-// Propagate implements scripts.Host. There is one stream for files and replicas.
-func (h scriptHost) Propagate(aof, replicas bool) { h.s.scripting.silent = !aof && !replicas }
+// Propagate implements scripts.Host.
+func (h scriptHost) Propagate(aof, replicas bool) {
+	t := &h.s.scripting
+	t.to = 0
+	if aof {
+		t.to |= toFile
+	}
+	if replicas {
+		t.to |= toReplicas
+	}
+}
 
 // Clock implements scripts.Host.
 func (h scriptHost) Clock() int64 { return h.s.Clock() }

@@ -1,6 +1,9 @@
 package rdb
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"errors"
+)
 
 // The payload of FUNCTION DUMP is the sources of all libraries as a file has them, and the
 // version and checksum that end every payload.
@@ -19,8 +22,15 @@ func DumpFunctions(sources [][]byte, compress bool) []byte {
 	return binary.LittleEndian.AppendUint64(b, crc64(0, b))
 }
 
+var (
+	// ErrNotFunction is a payload with something else in it than libraries.
+	ErrNotFunction = errors.New("rdb: a payload holds something else than functions")
+	// ErrPreRelease is a payload of a server from before functions were released.
+	ErrPreRelease = errors.New("rdb: a payload holds functions in the form of a server that was not released")
+)
+
 // DecodeFunctions returns the sources that a payload of FUNCTION DUMP holds. The error is
-// ErrChecksum or ErrPayload.
+// ErrChecksum, ErrNotFunction, ErrPreRelease, or, where it is cut off, ErrPayload.
 func DecodeFunctions(p []byte) ([][]byte, error) {
 	if !CheckPayload(p, false) {
 		return nil, ErrChecksum
@@ -29,8 +39,12 @@ func DecodeFunctions(p []byte) ([][]byte, error) {
 	s := source{buf: p, end: end, size: int64(end)}
 	var out [][]byte
 	for s.rest() > 0 {
-		if s.byte() != opFunction2 {
-			return nil, ErrPayload
+		switch s.byte() {
+		case opFunction2:
+		case opFunctionPre:
+			return nil, ErrPreRelease
+		default:
+			return nil, ErrNotFunction
 		}
 		src := append([]byte(nil), s.str()...)
 		if s.err != nil {

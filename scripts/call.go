@@ -17,9 +17,6 @@ func (s *state) redisPcall(L *lua.LState) int { return s.do(L, false) }
 func (s *state) do(L *lua.LState, raise bool) int {
 	discard := s.g.discard
 	s.g.discard = false
-	if s.e.libs.loading != nil {
-		s.fail(L, "redis.call/pcall can only be called inside a script invocation")
-	}
 	if text := s.arguments(L); text != "" {
 		return s.refuse(L, text, false, raise)
 	}

@@ -8,14 +8,20 @@ import (
 	"redust/resp"
 )
 
-// maxNesting is how deep tables may lie in what a script returns.
-const maxNesting = 7990
+const (
+	// maxNesting is how deep tables may lie in what a script returns.
+	maxNesting = 7990
+	// maxValues is how many values there may be in it. Tables that hold others twice, and
+	// those again others, are of no size and without end as a reply; a list as long as
+	// this one is some 100 MB.
+	maxValues = 10_000_000
+)
 
 // convert writes a value that a script returned as a reply, the other way round from
 // reply.go. A table is what its first of these fields makes it: err, ok, double, map, set,
 // big_number, verbatim_string; without any it is an array, up to its first nil.
 func (s *state) convert(w *resp.Writer, v lua.LValue, level int) error {
-	if s.tooLong(w) { // a table that holds itself twice is without end
+	if s.values++; s.tooLong(w) {
 		return nil
 	}
 	if level > maxNesting {
@@ -64,7 +70,7 @@ func (s *state) convertTable(w *resp.Writer, t *lua.LTable, level int) error {
 	if m, ok := t.RawGetString("map").(*lua.LTable); ok {
 		n := 0
 		at := w.Mark()
-		for k, v := m.Next(lua.LNil); k != lua.LNil; k, v = m.Next(k) {
+		for k, v := m.Next(lua.LNil); k != lua.LNil && !s.tooLong(w); k, v = m.Next(k) {
 			s.nested(w, k, level)
 			s.nested(w, v, level)
 			n++
@@ -77,7 +83,7 @@ func (s *state) convertTable(w *resp.Writer, t *lua.LTable, level int) error {
 	if m, ok := t.RawGetString("set").(*lua.LTable); ok {
 		n := 0
 		at := w.Mark()
-		for k, _ := m.Next(lua.LNil); k != lua.LNil; k, _ = m.Next(k) {
+		for k, _ := m.Next(lua.LNil); k != lua.LNil && !s.tooLong(w); k, _ = m.Next(k) {
 			s.nested(w, k, level)
 			n++
 		}
@@ -103,14 +109,16 @@ func (s *state) convertTable(w *resp.Writer, t *lua.LTable, level int) error {
 		n++
 	}
 	w.Array(n)
-	for i := 1; i <= n; i++ {
+	for i := 1; i <= n && !s.tooLong(w); i++ {
 		s.nested(w, t.RawGetInt(i), level)
 	}
 	return nil
 }
 
-// tooLong tells whether the reply is longer than any text may be.
-func (s *state) tooLong(w *resp.Writer) bool { return len(w.B)-s.replyFrom > longest }
+// tooLong tells whether the reply is longer than any text may be, or has too many values.
+func (s *state) tooLong(w *resp.Writer) bool {
+	return len(w.B)-s.replyFrom > longest || s.values > maxValues
+}
 
 // nested writes a part of a table.
 func (s *state) nested(w *resp.Writer, v lua.LValue, level int) {

@@ -76,8 +76,11 @@ type Engine struct {
 	host  Host
 	eval  *state
 	cache cache
-	libs  libraries
 	last  *Script // found or run last
+
+	libs      *libraries
+	functions *state   // that libraries are in
+	loading   *Library // whose source is being run
 
 	rnd      random
 	wordings []wording
@@ -85,9 +88,8 @@ type Engine struct {
 
 // New returns an engine without any scripts. States are made when they are first needed.
 func New(host Host) *Engine {
-	e := &Engine{host: host, rnd: unseeded}
+	e := &Engine{host: host, rnd: unseeded, libs: newLibraries()}
 	e.cache.reset()
-	e.libs.reset()
 	return e
 }
 
@@ -145,6 +147,33 @@ func (e *Engine) Find(sha []byte) *Script {
 	}
 	e.used(s)
 	return s
+}
+
+// Declared returns the flags of the script of a source, without compiling it. NoShebang is
+// also what a first line has that makes no sense.
+func (e *Engine) Declared(source []byte) Flags {
+	if len(source) < 2 || source[0] != '#' || source[1] != '!' {
+		return NoShebang
+	}
+	if s := e.last; s != nil && s.Source == string(source) {
+		return s.Flags
+	}
+	_, flags, err := shebang(string(source))
+	if err != nil {
+		return NoShebang
+	}
+	return flags
+}
+
+// DeclaredBy returns the flags of the script of a SHA1, NoShebang if there is none.
+func (e *Engine) DeclaredBy(sha []byte) Flags {
+	s := e.last
+	if s == nil || s.SHA != string(sha) {
+		if s = e.cache.find(sha); s == nil {
+			return NoShebang
+		}
+	}
+	return s.Flags
 }
 
 func (e *Engine) used(s *Script) {
@@ -215,11 +244,14 @@ type Facts struct {
 // Facts returns the figures for INFO.
 func (e *Engine) Facts() Facts {
 	f := Facts{Scripts: len(e.cache.byName), Evicted: e.cache.evicted, ScriptBytes: e.cache.bytes,
-		Libraries: len(e.libs.byName), Functions: len(e.libs.functions), LibraryBytes: e.libs.bytes}
+		Libraries: len(e.libs.ordered), LibraryBytes: e.libs.bytes}
+	for _, lib := range e.libs.ordered {
+		f.Functions += len(lib.Functions)
+	}
 	if e.eval != nil {
 		f.EvalBytes = stateBytes
 	}
-	if e.libs.state != nil {
+	if e.functions != nil {
 		f.FunctionBytes = stateBytes
 	}
 	return f

@@ -1,6 +1,10 @@
 package scripts
 
-import "strings"
+import (
+	"strings"
+
+	"redust/resp"
+)
 
 // Flags say what a script is allowed to do, and when it may run.
 type Flags uint8
@@ -41,35 +45,50 @@ func (f Flags) Names() []string {
 	return out
 }
 
+// shebangWords splits a first line that begins with #!, as the words of a line are split
+// everywhere; rest is what follows it, with the line break, so that lines count from there.
+func shebangWords(source string) (words []string, rest string, ok bool) {
+	end := strings.IndexAny(source, "\n\x00")
+	if end < 0 || source[end] == 0 {
+		return nil, "", false
+	}
+	split, ok := resp.SplitLine([]byte(source[:end]), nil)
+	for _, w := range split {
+		words = append(words, string(w))
+	}
+	return words, source[end:], ok
+}
+
 // shebang reads the first line of a script, if it is one that declares flags, and returns
-// what is to be compiled: the rest, the first line left empty so that lines count from there.
+// what is to be compiled.
 func shebang(source string) (body string, flags Flags, err error) {
 	if !strings.HasPrefix(source, "#!") {
 		return source, NoShebang, nil
 	}
-	line, _, found := strings.Cut(source, "\n")
-	if !found {
-		return "", 0, &Failure{Text: "ERR Invalid script shebang"}
-	}
-	words := strings.Fields(line)
-	if words[0] != "#!lua" {
-		return "", 0, &Failure{Text: "ERR Unexpected engine in script shebang: " + words[0]}
+	words, body, ok := shebangWords(source)
+	switch {
+	case !ok && body == "":
+		return "", 0, wrong("Invalid script shebang")
+	case !ok:
+		return "", 0, wrong("Invalid engine in script shebang")
+	case words[0] != "#!lua":
+		return "", 0, wrong("Unexpected engine in script shebang: " + words[0])
 	}
 	for _, w := range words[1:] {
 		list, ok := strings.CutPrefix(w, "flags=")
 		if !ok {
-			return "", 0, &Failure{Text: "ERR Unknown lua shebang option: " + w}
+			return "", 0, wrong("Unknown lua shebang option: " + w)
+		}
+		if list == "" {
+			continue
 		}
 		for _, name := range strings.Split(list, ",") {
-			if name == "" {
-				continue
-			}
 			f := parseFlag(name)
 			if f == 0 {
-				return "", 0, &Failure{Text: "ERR Unexpected flag in script shebang: " + name}
+				return "", 0, wrong("Unexpected flag in script shebang: " + name)
 			}
 			flags |= f
 		}
 	}
-	return source[len(line):], flags, nil
+	return body, flags, nil
 }

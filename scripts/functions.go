@@ -1,6 +1,7 @@
 package scripts
 
 import (
+	"math"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -22,6 +23,11 @@ import (
 // All libraries live in one state, which is not the one of scripts. What one library keeps
 // from another is what Lua keeps: locals. Globals and tables are read-only as for scripts.
 //
+// While a source is run there is but one global, a table redis that can register functions
+// and write to the log; a library that keeps it in a local has no other later on. And it has
+// half a second, since nobody else is served and no KILL heard meanwhile. What the server
+// loads of its own accord (files) has all the time that it needs.
+//
 // The server keeps the sources, in the order in which they were loaded: they are what
 // snapshots and FUNCTION DUMP hold. A load that fails changes nothing.
 
@@ -30,13 +36,11 @@ type libraries struct {
 	byName    map[string]*Library
 	ordered   []*Library
 	functions map[string]*Function // by name in lower case
-	state     *state
-	loading   *Library // whose source is being run
 	bytes     int
 }
 
-func (l *libraries) reset() {
-	*l = libraries{byName: make(map[string]*Library), functions: make(map[string]*Function)}
+func newLibraries() *libraries {
+	return &libraries{byName: make(map[string]*Library), functions: make(map[string]*Function)}
 }
 
 // Library is a library of functions.
@@ -51,6 +55,7 @@ type Function struct {
 	HasDoc    bool
 	Flags     Flags
 	fn        *lua.LFunction
+	lib       *Library
 }
 
 // wrong is an error reply that needs no more than a text.
@@ -74,11 +79,10 @@ func libraryName(source string) (name, body string, err error) {
 	if !strings.HasPrefix(source, "#!") {
 		return "", "", wrong("Missing library metadata")
 	}
-	line, _, found := strings.Cut(source, "\n")
-	if !found {
+	words, body, ok := shebangWords(source)
+	if !ok || len(words) == 0 {
 		return "", "", wrong("Invalid library metadata")
 	}
-	words := strings.Fields(line)
 	named := false
 	for _, w := range words[1:] {
 		v, ok := cutFold(w, "name=")
@@ -98,7 +102,7 @@ func libraryName(source string) (name, body string, err error) {
 	case !strings.EqualFold(engine, "lua"):
 		return "", "", wrong("Engine '" + engine + "' not found")
 	}
-	return name, source[len(line):], nil
+	return name, body, nil
 }
 
 func cutFold(s, prefix string) (string, bool) {
@@ -109,59 +113,93 @@ func cutFold(s, prefix string) (string, bool) {
 }
 
 // LoadLibrary loads a library from its source, in the place of one of the same name if it
-// may replace one, and returns its name.
-func (e *Engine) LoadLibrary(source []byte, replace bool) (string, error) {
-	lib, err := e.compileLibrary(string(source), func(name string) error {
-		if e.libs.byName[name] != nil && !replace {
-			return wrong("Library '" + name + "' already exists")
-		}
-		return nil
-	})
+// may replace one, and returns its name. With limit its source has half a second to run.
+func (e *Engine) LoadLibrary(source []byte, replace, limit bool) (string, error) {
+	lib, err := e.loadInto(e.libs, source, replace, limit)
 	if err != nil {
 		return "", err
 	}
-	old := e.libs.byName[lib.Name]
-	if err := e.libs.clash(lib, old); err != nil {
-		return "", err
-	}
-	if old != nil {
-		e.libs.remove(old)
-	}
-	e.libs.add(lib)
 	return lib.Name, nil
 }
 
-// compileLibrary runs a library's source; may is asked whether the name will do.
-func (e *Engine) compileLibrary(source string, may func(name string) error) (*Library, error) {
-	name, body, err := libraryName(source)
+// loadInto is LoadLibrary for any set of libraries.
+func (e *Engine) loadInto(l *libraries, source []byte, replace, limit bool) (*Library, error) {
+	name, body, err := libraryName(string(source))
 	if err != nil {
 		return nil, err
 	}
-	if err := may(name); err != nil {
+	old := l.byName[name]
+	if old != nil && !replace {
+		return nil, wrong("Library '" + name + "' already exists")
+	}
+	lib := &Library{Name: name, Source: string(source)}
+	if err := e.runLibrary(lib, body, limit); err != nil {
 		return nil, err
 	}
+	for _, f := range lib.Functions {
+		if g := l.functions[strings.ToLower(f.Name)]; g != nil && g.lib != old {
+			return nil, alreadyExists("Function", f.Name)
+		}
+	}
+	if old != nil {
+		l.remove(old)
+	}
+	l.add(lib)
+	return lib, nil
+}
+
+func alreadyExists(what, name string) error { return wrong(what + " " + name + " already exists") }
+
+// runLibrary compiles and runs the source of a library, which registers its functions.
+func (e *Engine) runLibrary(lib *Library, body string, limit bool) error {
 	proto, err := compileChunk(body, functionChunk)
 	if err != nil {
-		return nil, wrong("Error compiling function: " + err.Error())
+		return wrong("Error compiling function: " + err.Error())
 	}
-	if e.libs.state == nil {
-		e.libs.state = newState(e, functionChunk)
+	if e.functions == nil {
+		e.functions = newState(e, functionChunk)
 	}
-	st := e.libs.state
-	lib := &Library{Name: name, Source: source}
-	api := st.env.RawGetString("redis").(*lua.LTable)
-	e.libs.loading = lib
-	api.RawSetString("register_function", st.register)
+	st := e.functions
+	st.until = math.MaxInt64
+	if limit {
+		st.until = e.host.Clock() + loadLimitNs
+	}
+	e.loading = lib
+	show := st.hideGlobals()
 	err = st.load(st.L.NewFunctionFromProto(proto))
-	api.RawSetString("register_function", lua.LNil)
-	e.libs.loading = nil
+	show()
+	e.loading, st.until = nil, 0
 	if err != nil {
-		return nil, wrong("Error registering functions: " + err.Error())
+		return wrong("Error registering functions: " + err.Error())
 	}
 	if len(lib.Functions) == 0 {
-		return nil, wrong("No functions registered")
+		return wrong("No functions registered")
 	}
-	return lib, nil
+	return nil
+}
+
+// loadLimitNs is for how long the source of a library may run.
+const loadLimitNs = 500e6
+
+// loadTimeout ends one that runs longer.
+const loadTimeout = "FUNCTION LOAD timeout"
+
+// hideGlobals leaves of the globals what a library may use while it is loaded; show brings
+// them back. Functions see the one table, whichever of the two it holds.
+func (s *state) hideGlobals() (show func()) {
+	all := make(map[lua.LValue]lua.LValue)
+	for k, v := s.env.Next(lua.LNil); k != lua.LNil; k, v = s.env.Next(k) {
+		all[k] = v
+	}
+	for k := range all {
+		s.env.RawSet(k, lua.LNil)
+	}
+	s.env.RawSetString("redis", s.loadTable)
+	return func() {
+		for k, v := range all {
+			s.env.RawSet(k, v)
+		}
+	}
 }
 
 // load runs the source of a library. The error is the text alone.
@@ -172,7 +210,7 @@ func (s *state) load(fn *lua.LFunction) error {
 	err := s.L.PCall(0, 0, s.handle)
 	s.running = false
 	if s.away {
-		s.crash(err.Error())
+		s.crash(err)
 	}
 	s.L.SetTop(0)
 	if err == nil {
@@ -182,30 +220,14 @@ func (s *state) load(fn *lua.LFunction) error {
 	return s.failure(err, "")
 }
 
-// clash tells whether a function of a library has the name of one in another than old.
-func (l *libraries) clash(lib, old *Library) error {
-	for _, f := range lib.Functions {
-		if g := l.functions[strings.ToLower(f.Name)]; g != nil && (old == nil || !old.has(g)) {
-			return wrong("Function " + f.Name + " already exists")
-		}
-	}
-	return nil
-}
-
-func (l *Library) has(f *Function) bool {
-	for _, g := range l.Functions {
-		if f == g {
-			return true
-		}
-	}
-	return false
-}
-
 func (l *libraries) add(lib *Library) {
 	l.byName[lib.Name] = lib
 	l.ordered = append(l.ordered, lib)
 	for _, f := range lib.Functions {
-		l.functions[strings.ToLower(f.Name)] = f
+		// Of two names that differ in case alone the first is the one that is called.
+		if low := strings.ToLower(f.Name); l.functions[low] == nil {
+			l.functions[low] = f
+		}
 	}
 	l.bytes += lib.memBytes()
 }
@@ -240,30 +262,42 @@ func (e *Engine) DeleteLibrary(name []byte) bool {
 }
 
 // FlushLibraries deletes all libraries and the state that they were in.
-func (e *Engine) FlushLibraries() { e.libs.reset() }
+func (e *Engine) FlushLibraries() { e.libs, e.functions = newLibraries(), nil }
 
 // Libraries lists the libraries in the order in which they were loaded.
 func (e *Engine) Libraries() []*Library { return e.libs.ordered }
 
 // RestoreLibraries loads several libraries, all or none of them. With flush those that are
 // there go; with replace, those of the same names.
-func (e *Engine) RestoreLibraries(sources [][]byte, flush, replace bool) error {
-	fresh := libraries{}
-	fresh.reset()
-	fresh.state = e.libs.state
-	was := e.libs
-	if !flush {
-		for _, lib := range was.ordered {
-			fresh.add(lib)
-		}
-	}
-	e.libs = fresh
+func (e *Engine) RestoreLibraries(sources [][]byte, flush, replace, limit bool) error {
+	fresh := newLibraries()
 	for _, src := range sources {
-		if _, err := e.LoadLibrary(src, replace); err != nil {
-			was.state = e.libs.state
-			e.libs = was
+		if _, err := e.loadInto(fresh, src, false, limit); err != nil {
 			return err
 		}
+	}
+	if flush {
+		e.libs = fresh
+		return nil
+	}
+	for _, lib := range fresh.ordered {
+		if e.libs.byName[lib.Name] != nil && !replace {
+			return alreadyExists("Library", lib.Name)
+		}
+		for _, f := range lib.Functions {
+			// Those of a library that goes are in nobody's way.
+			if g := e.libs.functions[strings.ToLower(f.Name)]; g != nil && fresh.byName[g.lib.Name] == nil {
+				return alreadyExists("Function", f.Name)
+			}
+		}
+	}
+	for _, lib := range fresh.ordered {
+		if old := e.libs.byName[lib.Name]; old != nil {
+			e.libs.remove(old)
+		}
+	}
+	for _, lib := range fresh.ordered {
+		e.libs.add(lib)
 	}
 	return nil
 }
@@ -279,7 +313,7 @@ func (e *Engine) Function(name []byte) *Function {
 // CallFunction runs a function with its keys and arguments, and writes what it returns. An
 // error is the function's, a *Failure; then nothing is written.
 func (e *Engine) CallFunction(f *Function, keys, args [][]byte, out *resp.Writer) error {
-	st := e.libs.state
+	st := e.functions
 	// Tables of its own: a library may keep them.
 	return st.run(f.fn, f.Name, out, []lua.LValue{st.tableOf(keys), st.tableOf(args)})
 }
@@ -292,13 +326,22 @@ func (s *state) tableOf(args [][]byte) *lua.LTable {
 	return t
 }
 
-// registerFunction is redis.register_function, which is there while a library is loaded.
+// loading is the table redis while a library is loaded.
+func (s *state) loadingTable() *lua.LTable {
+	t := s.L.CreateTable(0, 8)
+	s.add(t, map[string]lua.LGFunction{"register_function": s.registerFunction, "log": s.redisLog})
+	s.addFacts(t)
+	t.Metatable = s.lockG
+	return t
+}
+
+// registerFunction is redis.register_function.
 func (s *state) registerFunction(L *lua.LState) int {
-	lib := s.e.libs.loading
+	lib := s.e.loading
 	if lib == nil {
 		s.fail(L, "redis.register_function can only be called on FUNCTION LOAD command")
 	}
-	f := &Function{}
+	f := &Function{lib: lib}
 	switch L.GetTop() {
 	case 1:
 		s.namedArguments(L, f)
@@ -318,7 +361,7 @@ func (s *state) registerFunction(L *lua.LState) int {
 		s.fail(L, badName)
 	}
 	for _, g := range lib.Functions {
-		if strings.EqualFold(g.Name, f.Name) {
+		if g.Name == f.Name {
 			s.fail(L, "Function already exists in the library")
 		}
 	}
@@ -345,11 +388,11 @@ func (s *state) namedArguments(L *lua.LState, f *Function) {
 	}
 	named := false
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
-		key, ok := k.(lua.LString)
+		key, ok := textOf(k)
 		if !ok {
 			s.fail(L, "named argument key given to redis.register_function is not a string")
 		}
-		switch key {
+		switch strings.ToLower(key) {
 		case "function_name":
 			if f.Name, named = textOf(v); !named {
 				s.fail(L, "function_name argument given to redis.register_function must be a string")
@@ -369,7 +412,7 @@ func (s *state) namedArguments(L *lua.LState, f *Function) {
 			}
 			for i := 1; list.RawGetInt(i) != lua.LNil; i++ {
 				flag, _ := list.RawGetInt(i).(lua.LString)
-				bit := parseFlag(string(flag))
+				bit := parseFlag(strings.ToLower(string(flag)))
 				if bit == 0 {
 					s.fail(L, "unknown flag given")
 				}

@@ -36,6 +36,7 @@ func (s *state) loadPieces(L *lua.LState) int {
 		piece := L.Get(-1)
 		L.Pop(1)
 		p, isText := piece.(lua.LString)
+		s.g.burn(L, 1+len(p)/bytesPerFuel)
 		if !isText && piece != lua.LNil {
 			raise(L, "reader function must return a string")
 		}

@@ -23,17 +23,23 @@ func (s *state) redisTable() *lua.LTable {
 		"breakpoint":         func(L *lua.LState) int { L.Push(lua.LFalse); return 1 }, // there is no debugger
 		"debug":              func(*lua.LState) int { return 0 },
 	})
-	for name, n := range map[string]int{"LOG_DEBUG": 0, "LOG_VERBOSE": 1, "LOG_NOTICE": 2, "LOG_WARNING": 3,
-		"REPL_NONE": replNone, "REPL_AOF": replAOF, "REPL_SLAVE": replReplicas, "REPL_REPLICA": replReplicas, "REPL_ALL": replAll} {
-		t.RawSetString(name, lua.LNumber(n))
-	}
+	s.numbers(t, map[string]int{"REPL_NONE": replNone, "REPL_AOF": replAOF, "REPL_SLAVE": replReplicas, "REPL_REPLICA": replReplicas, "REPL_ALL": replAll})
+	s.addFacts(t)
+	return t
+}
+
+// addFacts adds what the table redis has while a library is loaded, too.
+func (s *state) addFacts(t *lua.LTable) {
+	s.numbers(t, map[string]int{"LOG_DEBUG": 0, "LOG_VERBOSE": 1, "LOG_NOTICE": 2, "LOG_WARNING": 3})
 	version := s.e.host.Version()
 	t.RawSetString("REDIS_VERSION", lua.LString(version))
 	t.RawSetString("REDIS_VERSION_NUM", lua.LNumber(versionNumber(version)))
-	if s.chunk == functionChunk {
-		s.register = L.NewFunction(s.registerFunction)
+}
+
+func (s *state) numbers(t *lua.LTable, named map[string]int) {
+	for name, n := range named {
+		t.RawSetString(name, lua.LNumber(n))
 	}
-	return t
 }
 
 // Where the effects of commands go, as scripts say it.
@@ -125,15 +131,7 @@ func (s *state) statusReply(L *lua.LState) int {
 	return 1
 }
 
-// inside refuses what makes no sense while a library is loaded.
-func (s *state) inside(L *lua.LState, what string) {
-	if s.e.libs.loading != nil {
-		s.fail(L, what+" can only be called inside a script invocation")
-	}
-}
-
 func (s *state) setResp(L *lua.LState) int {
-	s.inside(L, "redis.setresp")
 	if L.GetTop() != 1 {
 		s.fail(L, "redis.setresp() requires one argument.")
 	}
@@ -146,12 +144,10 @@ func (s *state) setResp(L *lua.LState) int {
 }
 
 func (s *state) setRepl(L *lua.LState) int {
-	s.inside(L, "redis.set_repl")
 	if L.GetTop() != 1 {
 		s.fail(L, "redis.set_repl() requires two arguments.")
 	}
-	n, _ := L.Get(1).(lua.LNumber)
-	flags := int(n)
+	flags := int(lua.LVAsNumber(L.Get(1))) // a text may be a number, too
 	if flags&^replAll != 0 {
 		s.fail(L, "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.")
 	}
@@ -160,7 +156,6 @@ func (s *state) setRepl(L *lua.LState) int {
 }
 
 func (s *state) aclCheckCmd(L *lua.LState) int {
-	s.inside(L, "redis.acl_check_cmd")
 	if text := s.arguments(L); text != "" {
 		return s.refuse(L, text, false, true)
 	}

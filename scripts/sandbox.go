@@ -125,7 +125,7 @@ func (s *state) baseFunctions() map[string]lua.LGFunction {
 func (s *state) pcall(L *lua.LState) int {
 	L.CheckAny(1)
 	n := L.GetTop()
-	err := L.PCall(n-1, lua.MultRet, nil)
+	err := s.protected(L, n-1, nil)
 	if err == nil {
 		L.Insert(lua.LTrue, 1)
 		return L.GetTop()
@@ -146,7 +146,7 @@ func (s *state) xpcall(L *lua.LState) int {
 	f, handler := L.CheckAny(1), L.CheckFunction(2)
 	L.SetTop(0)
 	L.Push(f)
-	err := L.PCall(0, lua.MultRet, L.NewFunction(func(L *lua.LState) int {
+	err := s.protected(L, 0, L.NewFunction(func(L *lua.LState) int {
 		v := s.worded(L, L.Get(1))
 		L.SetTop(0)
 		L.Push(handler)
@@ -162,6 +162,25 @@ func (s *state) xpcall(L *lua.LState) int {
 	L.Push(lua.LFalse)
 	L.Push(s.caught(err))
 	return 2
+}
+
+// maxProtected is how many calls of pcall may be open, one inside the other, as in C. Each
+// describes the whole stack when it catches an error.
+const maxProtected = 198
+
+// protected is PCall for any number of results.
+func (s *state) protected(L *lua.LState, args int, handler *lua.LFunction) error {
+	if s.pcalls >= maxProtected {
+		L.Error(lua.LString("C stack overflow"), 0)
+	}
+	s.pcalls++
+	err := L.PCall(args, lua.MultRet, handler)
+	s.pcalls--
+	if err != nil {
+		const caught = 100 // what an error costs, in turns, and more where the stack is deep
+		s.g.burn(L, caught)
+	}
+	return err
 }
 
 // caught is what was raised.

@@ -10,26 +10,29 @@ import (
 
 // state is an interpreter with the sandbox around it, and the buffers that a run needs.
 type state struct {
-	e        *Engine
-	L        *lua.LState
-	g        *global
-	chunk    string // what scripts are called in errors
-	env      *lua.LTable
-	lock     *lua.LTable // metatable of what is read-only
-	lockG    *lua.LTable // and of the globals, which complain about names that are not there
-	keys     list
-	argv     list
-	handle   *lua.LFunction // of errors
-	register *lua.LFunction // redis.register_function
+	e         *Engine
+	L         *lua.LState
+	g         *global
+	chunk     string // what scripts are called in errors
+	env       *lua.LTable
+	lock      *lua.LTable // metatable of what is read-only
+	lockG     *lua.LTable // and of the globals, which complain about names that are not there
+	keys      list
+	argv      list
+	handle    *lua.LFunction // of errors
+	loadTable *lua.LTable    // redis, while a library is loaded
 
 	// Of the run at hand.
 	running   bool
 	killed    string
+	until     int64  // when the load of a library must be over, monotonic nanoseconds; 0: no load
 	proto     int    // of replies to commands, and of the values that have a type in RESP3 alone
 	source    string // where the error came from
 	line      int
+	pcalls    int    // of pcall and xpcall that are open
 	away      bool   // a command is being run
 	replyFrom int    // where the reply begins in the writer, bytes
+	values    int    // that are in it by now
 	stack     []byte // of the panic in it
 
 	args [][]byte // of the command at hand
@@ -57,6 +60,9 @@ func newState(e *Engine, chunk string) *state {
 	s.L.G = &s.g.Global
 	s.handle = s.L.NewFunction(s.located)
 	s.openLibraries()
+	if chunk == functionChunk {
+		s.loadTable = s.loadingTable()
+	}
 	return s
 }
 
@@ -120,7 +126,7 @@ func (l *list) empty(s *state) {
 // run calls a function and writes what it returns; name is the script's in errors.
 func (s *state) run(fn *lua.LFunction, name string, out *resp.Writer, args []lua.LValue) error {
 	L := s.L
-	s.running, s.killed, s.proto, s.line, s.source = true, "", 2, 0, ""
+	s.running, s.killed, s.proto, s.line, s.source, s.pcalls = true, "", 2, 0, "", 0
 	s.g.fuel = fuelStep
 	L.Push(fn)
 	for _, a := range args {
@@ -128,11 +134,11 @@ func (s *state) run(fn *lua.LFunction, name string, out *resp.Writer, args []lua
 	}
 	err := L.PCall(len(args), 1, s.handle)
 	if s.away {
-		s.crash(err.Error())
+		s.crash(err)
 	}
 	if err == nil {
 		mark := out.Mark()
-		s.replyFrom = len(out.B)
+		s.replyFrom, s.values = len(out.B), 0
 		if text := s.convert(out, L.Get(-1), 0); text != nil {
 			out.Truncate(mark)
 			err = text
@@ -152,14 +158,18 @@ func (s *state) run(fn *lua.LFunction, name string, out *resp.Writer, args []lua
 
 // crash passes a panic on that came from a command and not from Lua: gopher-lua catches
 // them all. The state is of no use any more.
-func (s *state) crash(text string) {
+func (s *state) crash(err error) {
+	text := "a panic that the script has caught"
+	if err != nil {
+		text = err.Error()
+	}
 	panic("in a script: " + text + "\n" + string(s.stack))
 }
 
 // command runs the command in args.
 func (s *state) command() (reply []byte, refusal string) {
 	if s.away {
-		s.crash("a script has caught a panic")
+		s.crash(nil)
 	}
 	s.away = true
 	defer func() {

@@ -79,8 +79,12 @@ func (s *state) pace(L *lua.LState) {
 	if !s.running {
 		return
 	}
-	if s.killed == "" {
+	switch {
+	case s.killed != "":
+	case s.until == 0:
 		s.killed = s.e.host.Pace()
+	case s.e.host.Clock() > s.until:
+		s.killed = loadTimeout
 	}
 	if s.killed != "" {
 		s.g.fuel = 0 // whoever catches this gets no further than to its next turn

@@ -100,6 +100,56 @@ func TestLongScriptInside(t *testing.T) {
 	}, "--busy-reply-threshold", "200")
 }
 
+// TestLongScriptAnswers holds what others hear meanwhile, word for word as redis-server 7.0.15
+// says it.
+func TestLongScriptAnswers(t *testing.T) {
+	const busyScript = "err BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+	const busyFunction = "err BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
+	bothLoops(t, func(t *testing.T, s *server.Server) {
+		c := dialScript(t, s)
+		defer c.Close()
+		wants(t, c, `"lib"`, "FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('loop', function() while true do end end)")
+		for _, r := range []struct{ request, busy, stats, other, family string }{
+			{"EVAL|while true do end|0", busyScript, busyScript, "FUNCTION", "SCRIPT"},
+			{"FCALL|loop|1|k", busyFunction, `[ "running_script", ["name", "loop", "command", ["FCALL", "loop", "1", "k"], "duration_ms", `, "SCRIPT", "FUNCTION"},
+		} {
+			if err := c.Send(asBytes(strings.Split(r.request, "|")...)); err != nil {
+				t.Fatal(err)
+			}
+			o := dialScript(t, s)
+			for says(t, o, "GET", "k") == "nil" {
+				time.Sleep(busyAfter / 10)
+			}
+			for _, w := range []string{"GET k", "PING", "EVAL x 0", "FCALL loop 0", "SCRIPT LOAD x", "SCRIPT FLUSH", "FUNCTION LIST", "FUNCTION FLUSH",
+				"CONFIG GET port", "INFO", "SHUTDOWN", "SHUTDOWN SAVE", "PUBLISH a b", "MONITOR", r.other + " KILL"} {
+				wants(t, o, r.busy, strings.Fields(w)...)
+			}
+			if got := says(t, o, "FUNCTION", "STATS"); !strings.HasPrefix(got, r.stats) {
+				t.Errorf("FUNCTION STATS: %s", got)
+			}
+			wants(t, o, "+OK", "MULTI")
+			wants(t, o, r.busy, "GET", "k")
+			wants(t, o, "err EXECABORT Transaction discarded because of: "+strings.TrimPrefix(r.busy, "err "), "EXEC")
+			wants(t, o, "+OK", r.family, "KILL")
+			if got := hear(t, c); !strings.Contains(got, "killed by user") {
+				t.Errorf("it replied %s", got)
+			}
+			wants(t, o, "err NOTBUSY No scripts in execution right now.", r.family, "KILL")
+			o.Close()
+		}
+		// A library that does not end is ended after half a second, since nobody is heard.
+		from := time.Now()
+		wants(t, c, "err ERR Error registering functions: ERR FUNCTION LOAD timeout", "FUNCTION", "LOAD", "#!lua name=endless\nwhile true do end")
+		if took := time.Since(from); took > time.Second+busyLate {
+			t.Errorf("it was ended after %v", took)
+		}
+		// A reply without end is refused before it is one.
+		from = time.Now()
+		wants(t, c, "err ERR the reply of the script is too long", "EVAL", "local t = {} for i = 1, 64 do t = {t, t} end return t", "0")
+		t.Logf("the reply was refused after %v", time.Since(from))
+	}, "--busy-reply-threshold", "200")
+}
+
 // TestLongScriptThatWrote cannot be killed, except with the server.
 func TestLongScriptThatWrote(t *testing.T) {
 	if testing.Short() || binary.err != nil {
