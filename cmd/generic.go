@@ -304,7 +304,7 @@ func flushMode(c *Ctx) error {
 func (c *Ctx) Flushed(d *db.DB, n int) {
 	c.Server.Dirty += int64(n)
 	c.blocking.replaced(d)
-	if c.tracking.clients > 0 {
+	if c.tracking.numbers != nil {
 		c.invalidateAll()
 	}
 }
