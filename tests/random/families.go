@@ -15,11 +15,14 @@ type Command struct {
 	Same   Comparison
 	Whole  bool // never spoilt
 	Waits  bool // said by one of those who may wait
+	// Listener is who of those says it who hear of what the others do; their Args begin with
+	// the name.
+	Listener int
 }
 
 // families is the list that a new family joins.
 func families() []Family {
-	return []Family{text(), bitmaps(), hyperloglogs(), places(), lists(), blocking(), keys(), deadlines(), databasesAndServer(), zsets(), streams(), sorts(), sets(), hashes(), transactions()}
+	return []Family{text(), bitmaps(), hyperloglogs(), places(), lists(), blocking(), keys(), deadlines(), databasesAndServer(), zsets(), streams(), sorts(), sets(), hashes(), transactions(), messages()}
 }
 
 func key(g *Gen) []string { return []string{g.Any()} }
