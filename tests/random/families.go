@@ -163,7 +163,10 @@ func bitfield(g *Gen, readOnly bool) []string {
 		case what == 2:
 			out = append(out, "INCRBY", typ, at, g.Int())
 		default:
-			out = append(out, "OVERFLOW", g.Of("WRAP", "SAT", "fail", "bogus"))
+			if out = append(out, "OVERFLOW", g.Of("WRAP", "SAT", "bogus")); g.OneIn(3) {
+				// Redis says nothing of a string that has only grown, hence a SET that cannot fail.
+				out = append(out, "SET", "u8", "0", "1", "OVERFLOW", "fail")
+			}
 		}
 	}
 	return out
