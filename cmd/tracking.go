@@ -43,9 +43,9 @@ import (
 
 // tracking is who is to be told of what.
 type tracking struct {
-	clients  int // that track
+	clients  int                // that track
 	numbers  map[uint32]*Client // those who have a tracker; nil: nobody
-	last     uint32 // number given last
+	last     uint32             // number given last
 	readers  readers
 	prefixes map[string]*prefix
 	lengths  []int     // of the prefixes, each once

@@ -151,12 +151,11 @@ func (p *pair) heard() (*Difference, error) {
 			got[i] = inOrder(k+1, l.frames[i][k])
 			l.frames[i][k] = nil
 		}
-		same := func(x, y script.Value) bool { return x.Format(3) == y.Format(3) }
-		if slices.EqualFunc(got[0], got[1], same) {
+		if slices.EqualFunc(got[0], got[1], sameFrame) {
 			continue
 		}
 		from := 0
-		for from < min(len(got[0]), len(got[1])) && same(got[0][from], got[1][from]) {
+		for from < min(len(got[0]), len(got[1])) && sameFrame(got[0][from], got[1][from]) {
 			from++
 		}
 		const shown = 5
@@ -167,6 +166,10 @@ func (p *pair) heard() (*Difference, error) {
 	}
 	return nil, nil
 }
+
+func sameFrame(x, y script.Value) bool { return x.Format(3) == y.Format(3) }
+
+func byText(x, y script.Value) int { return strings.Compare(x.Format(3), y.Format(3)) }
 
 // hearUntil returns what comes before the answer to a PING, which it is with or without
 // channels to listen to.
@@ -233,7 +236,7 @@ func sortRun(frames []script.Value) {
 	for i, f := range frames {
 		names[i] = f.Items[1]
 	}
-	slices.SortFunc(names, func(x, y script.Value) int { return strings.Compare(x.Format(3), y.Format(3)) })
+	slices.SortFunc(names, byText)
 	for i, name := range names {
 		frames[i].Items[1] = name
 	}
@@ -246,14 +249,14 @@ func gathered(frames []script.Value) []script.Value {
 		switch {
 		case f.Kind != '>':
 			replies = append(replies, f)
-		case f.Items[1].Null:
+		case len(f.Items[1].Items) == 0: // all keys
 			gone = append(gone, f.Items[1])
 		default:
 			gone = append(gone, f.Items[1].Items...)
 		}
 	}
-	slices.SortFunc(gone, func(x, y script.Value) int { return strings.Compare(x.Format(3), y.Format(3)) })
-	gone = slices.CompactFunc(gone, func(x, y script.Value) bool { return x.Format(3) == y.Format(3) })
+	slices.SortFunc(gone, byText)
+	gone = slices.CompactFunc(gone, sameFrame)
 	return append(replies, gone...)
 }
 
