@@ -48,11 +48,11 @@ func (s *Server) went(d *db.DB, key []byte, event string) {
 	s.ended()
 	expired := event == "expired"
 	if s.eyes > 0 && !expired {
-		s.tell(d, key, false)
+		s.tell(d, key, nil, false)
 	}
 	s.event(d, key, event)
 	if s.eyes > 0 && expired {
-		s.tell(d, key, true)
+		s.tell(d, key, nil, true)
 	}
 }
 
@@ -69,7 +69,9 @@ func (s *Server) fieldsWent(d *db.DB, key []byte, fields [][]byte) {
 	if fields == nil {
 		s.event(d, key, "del")
 	}
-	s.touchedKey(d, key)
+	if s.eyes > 0 {
+		s.tell(d, key, nil, false)
+	}
 }
 
 // woken has those looked after who wait for a key of which only they care what changed: a
@@ -83,13 +85,14 @@ func (c *Ctx) woken(d *db.DB, key []byte) {
 // touchedKey tells those who have an eye on a key that it is not what it was.
 func (s *Server) touchedKey(d *db.DB, key []byte) {
 	if s.eyes > 0 {
-		s.tell(d, key, false)
+		s.tell(d, key, s.ctx.Client, false)
 	}
 }
 
-// tell is touchedKey where somebody has an eye on some key; expired says that the key is gone
-// because its deadline has passed.
-func (s *Server) tell(d *db.DB, key []byte, expired bool) {
+// tell is touchedKey where somebody has an eye on some key. by is the client whose command
+// changed it, that of the script for one inside of a script, or nil; expired says that the key
+// is gone because its deadline has passed.
+func (s *Server) tell(d *db.DB, key []byte, by *Client, expired bool) {
 	hash := s.KS.Hash(key)
 	if s.blocking.clients > 0 {
 		s.blocking.changed(d, hash, key)
@@ -97,8 +100,8 @@ func (s *Server) tell(d *db.DB, key []byte, expired bool) {
 	if s.watching.clients > 0 {
 		s.watchedChanged(d, hash, key, expired)
 	}
-	if s.tracking.clients > 0 {
-		s.invalidate(key, true)
+	if s.tracking.numbers != nil {
+		s.invalidate(key, by, true)
 	}
 }
 

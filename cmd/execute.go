@@ -92,7 +92,7 @@ func (s *Server) Execute(cl *Client, r *Request) Outcome {
 	}
 	s.KS.NoTouch = cl.Flags&ClientNoTouch != 0 && c.Cmd.Name != "touch"
 	if s.runsLua(c) {
-		done, err := s.perform(c)
+		done, err := s.perform(c, mark)
 		if !done {
 			cl.LastCmd = c.Cmd
 			return Blocked

@@ -215,6 +215,7 @@ func rename(c *Ctx) error {
 		return ErrNoKey
 	}
 	if !bytes.Equal(c.Arg(1), c.Arg(2)) {
+		c.DB.Peek(c.Arg(2)) // what is there past its deadline expires, instead of being replaced
 		moveValue(c, c.Arg(1), c.DB, c.Arg(2), "rename_from", "rename_to")
 	}
 	c.Out.OK()
@@ -304,7 +305,7 @@ func flushMode(c *Ctx) error {
 func (c *Ctx) Flushed(d *db.DB, n int) {
 	c.Server.Dirty += int64(n)
 	c.blocking.replaced(d)
-	if c.tracking.clients > 0 {
+	if c.tracking.numbers != nil {
 		c.invalidateAll()
 	}
 }

@@ -129,3 +129,41 @@ func TestTopicsLikeMaps(t *testing.T) {
 		t.Errorf("left: %d bytes, %d clients, %d holders", ts.bytes, ts.clients, h.gathering.holders)
 	}
 }
+
+// TestTrackingLimit has a client read more new keys with each command than are forgotten at
+// first: the table still stays near its limit. When the last client that tracked has gone,
+// nothing is known any more.
+func TestTrackingLimit(t *testing.T) {
+	h := newHarness(borrowed)
+	h.Cfg.TrackingTableMaxKeys = 100
+	p := h.dial()
+	say := func(words ...string) {
+		var args [][]byte
+		for _, w := range words {
+			args = append(args, []byte(w))
+		}
+		if err := p.Send(args); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("CLIENT", "TRACKING", "ON")
+	const perCommand, commands = 500, 50
+	for i := range commands {
+		words := []string{"MGET"}
+		for j := range perCommand {
+			words = append(words, fmt.Sprintf("key:%d", i*perCommand+j))
+		}
+		say(words...)
+		if n := h.tracking.readers.keys(); n > 5*perCommand {
+			t.Fatalf("%d keys after %d commands of %d", n, i+1, perCommand)
+		}
+	}
+	say("CLIENT", "TRACKING", "OFF")
+	if h.tracking.readers.keys() == 0 || h.eyes != 1 {
+		t.Error("what was read is forgotten too early")
+	}
+	p.hangUp()
+	if n := h.tracking.readers.keys(); n != 0 || h.eyes != 0 {
+		t.Errorf("%d keys are known when everybody has gone, %d have an eye on keys", n, h.eyes)
+	}
+}

@@ -81,6 +81,7 @@ type heldScript struct {
 	nowMs   int64
 	unixUs  int64
 	mono    int64 // when the command began
+	mark    resp.Mark
 }
 
 // Slices of a script past the threshold: how long, nanoseconds, and how long others are
@@ -117,11 +118,13 @@ func (s *Server) errBusy() error {
 	return ErrBusyScript
 }
 
-// perform is call on the stage. It reports false if the command has paused.
-func (s *Server) perform(c *Ctx) (bool, error) {
+// perform is call on the stage; the reply begins at mark. It reports false if the command has
+// paused.
+func (s *Server) perform(c *Ctx, mark resp.Mark) (bool, error) {
 	t := &s.scripting
 	t.cmd = c
 	if !t.stage.Do() {
+		s.scripting.held.mark = mark
 		s.hold()
 		return false, nil
 	}
@@ -163,11 +166,16 @@ func (s *Server) goOn() {
 	t.busy = false
 	cl.Flags &^= ClientInScript
 	s.mono = t.held.mono
+	mark := t.held.mark
 	t.held = heldScript{}
+	if int(mark) > len(cl.Out.B) { // the connection was closed
+		mark = cl.Out.Mark()
+	}
+	s.conclude(c, mark, t.err)
 	if cl.Flags&clientGone != 0 {
 		cl.Out.B = nil
+		s.forget(cl)
 	}
-	s.conclude(c, cl.Out.Mark(), t.err)
 	if cl.Conn != nil {
 		cl.Conn.Send()
 	}

@@ -217,12 +217,18 @@ func (s *Server) Disconnect(cl *Client) {
 	if cl.Flags&ClientBlocked != 0 {
 		cl.waiter.leave()
 	}
+	if cl.Flags&ClientInScript == 0 { // else EXEC may be in the middle of the queue
+		s.endMulti(cl)
+	}
+	s.forget(cl)
+}
+
+// forget gives up what a client that has gone listens to and tracks. A script of its that goes
+// on may be followed by a SUBSCRIBE in the same transaction, so it is called when that is over, too.
+func (s *Server) forget(cl *Client) {
 	s.topics.leaveAll(cl)
 	s.forgetTracker(cl)
 	s.Sent(cl)
-	if cl.Flags&ClientInScript == 0 { // else EXEC may be in the middle of the queue, and ends it itself
-		s.endMulti(cl)
-	}
 }
 
 // UsedMemory is the memory of the data set and of the buffers around it, bytes.

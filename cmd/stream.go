@@ -343,7 +343,8 @@ func xdel(c *Ctx) error {
 	}
 	e.Done()
 	if n > 0 {
-		c.ChangedAside(c.DB, key, "xdel", n)
+		c.Server.Dirty += int64(n - 1)
+		c.Changed(c.DB, key, "xdel")
 	}
 	c.Out.Int(int64(n))
 	return nil
@@ -369,7 +370,8 @@ func xtrim(c *Ctx) error {
 	length := int64(e.Len())
 	e.Done()
 	if n > 0 {
-		c.ChangedAside(c.DB, key, "xtrim", n)
+		c.Server.Dirty += int64(n - 1)
+		c.Changed(c.DB, key, "xtrim")
 		c.Rewrite(5).Str("XTRIM").Arg(key).Str("MAXLEN").Str("=").Int(length)
 	}
 	c.Out.Int(int64(n))

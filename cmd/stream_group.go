@@ -150,7 +150,11 @@ func xgroupCreate(c *Ctx) error {
 	e := c.DB.EditStream(c.Arg(2), it)
 	e.CreateGroup(c.Arg(3), last, o.entries)
 	e.Done()
-	c.ChangedAside(c.DB, c.Arg(2), "xgroup-create", 1)
+	if it.OK() {
+		c.ChangedAside(c.DB, c.Arg(2), "xgroup-create", 1)
+	} else {
+		c.Changed(c.DB, c.Arg(2), "xgroup-create")
+	}
 	c.Rewrite(len(c.Args)).Args(c.Args[:4]).id(last).Args(c.Args[5:])
 	c.Out.OK()
 	return nil

@@ -246,6 +246,7 @@ type message struct {
 	channel []byte
 	payload []byte
 	raw     []byte // instead of all these: the reply that follows "invalidate"; borrowed
+	all     bool   // likewise: an absent value
 
 	from, to [2]int // where it lies in the gatherings; to is 0 if it does not yet
 }
@@ -255,15 +256,20 @@ const trackingChannel = "__redis__:invalidate"
 
 func (m *message) write(w *resp.Writer) {
 	switch {
-	case m.raw != nil && w.Proto == 3:
-		w.Push(2)
-		w.Str(m.head)
-		w.Raw(m.raw)
-	case m.raw != nil:
-		w.Push(3)
-		w.Str("message")
-		w.Str(trackingChannel)
-		w.Raw(m.raw)
+	case m.raw != nil || m.all:
+		if w.Proto == 3 {
+			w.Push(2)
+			w.Str(m.head)
+		} else {
+			w.Push(3)
+			w.Str("message")
+			w.Str(trackingChannel)
+		}
+		if m.all {
+			w.Null()
+		} else {
+			w.Raw(m.raw)
+		}
 	case m.head == "pmessage":
 		w.Push(4)
 		w.Str(m.head)
@@ -289,7 +295,7 @@ func (cl *Client) version() int {
 // post sends a message to a client.
 func (s *Server) post(cl *Client, m *message) {
 	v := cl.version()
-	if cl.Conn == nil || cl.Flags&clientKilled != 0 {
+	if cl.Conn == nil || cl.Flags&(clientKilled|ClientCloseSoon) != 0 {
 		return
 	}
 	if s.running(cl) {
@@ -381,8 +387,12 @@ func (s *Server) Scatter(lent bool) {
 	}
 }
 
-// sendAside sends a client what its own command had for it.
+// sendAside sends a client what its own command had for it; not while a script is busy, whose
+// client that is for.
 func (s *Server) sendAside(cl *Client) {
+	if s.scripting.busy {
+		return
+	}
 	if s.tracking.own.n > 0 {
 		s.invalidateOwn(cl)
 	}

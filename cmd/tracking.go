@@ -36,18 +36,22 @@ import (
 // as well. OPTIN and OPTOUT turn that round or off for the command (or MULTI) that follows
 // CLIENT CACHING.
 //
-// Without a client that tracks, a change costs one comparison, and so does a command.
+// What a client has read stays known while it is connected, though it switches tracking off: for
+// what changes before it switches it on again it is not told.
+//
+// Without a client that tracks or did, a change costs one comparison, and so does a command.
 
 // tracking is who is to be told of what.
 type tracking struct {
-	clients  int // that track
-	numbers  map[uint32]*Client
-	last     uint32 // number given last
+	clients  int                // that track
+	numbers  map[uint32]*Client // those who have a tracker; nil: nobody
+	last     uint32             // number given last
 	readers  readers
 	prefixes map[string]*prefix
 	lengths  []int     // of the prefixes, each once
 	changed  []*prefix // with keys to be broadcast
 	own      ownKeys
+	late     int     // how many times in a row limitTracking has not got below its limit
 	keys     []KeyAt // scratch
 	raw      []byte  // scratch
 }
@@ -210,6 +214,7 @@ func (c *Ctx) track(mode trackMode, redirect int64, prefixes []string) {
 	if cl.tracker == nil {
 		if ts.numbers == nil {
 			ts.numbers = make(map[uint32]*Client)
+			c.eyes++
 		}
 		for ts.last++; ts.last == 0 || ts.numbers[ts.last] != nil; {
 			ts.last++
@@ -219,7 +224,6 @@ func (c *Ctx) track(mode trackMode, redirect int64, prefixes []string) {
 	}
 	if cl.Flags&ClientTracking == 0 {
 		ts.clients++
-		c.eyes++
 	}
 	cl.Flags = cl.Flags&^(clientBroken|clientBroadcast) | ClientTracking
 	t := cl.tracker
@@ -246,7 +250,6 @@ func (s *Server) untrack(cl *Client) {
 	}
 	cl.Flags &^= ClientTracking | clientBroken | clientBroadcast | clientCaching
 	s.tracking.clients--
-	s.eyes--
 	t := cl.tracker
 	for _, p := range t.prefixes {
 		s.tracking.part(cl, p)
@@ -257,9 +260,14 @@ func (s *Server) untrack(cl *Client) {
 // forgetTracker is untrack for a client that goes.
 func (s *Server) forgetTracker(cl *Client) {
 	s.untrack(cl)
-	if cl.tracker != nil {
-		delete(s.tracking.numbers, cl.tracker.number)
+	if t := cl.tracker; t != nil {
 		cl.tracker = nil
+		ts := &s.tracking
+		if delete(ts.numbers, t.number); len(ts.numbers) == 0 {
+			ts.numbers = nil
+			ts.readers.clear()
+			s.eyes--
+		}
 	}
 }
 
@@ -404,22 +412,26 @@ func (s *Server) remember(c *Ctx) {
 	}
 }
 
-// limitTracking forgets keys while there are more than tracking-table-max-keys, some at a
-// time.
+// limitTracking forgets keys while there are more than tracking-table-max-keys: some at a
+// time, and more of them the longer that has not been enough.
 func (s *Server) limitTracking() {
-	const most = 100
-	limit := s.Cfg.TrackingTableMaxKeys
-	for n := 0; limit > 0 && n < most && int64(s.tracking.readers.keys()) > limit; n++ {
-		s.invalidate(s.tracking.readers.random(s.Random), false)
+	const some = 100
+	ts, limit := &s.tracking, s.Cfg.TrackingTableMaxKeys
+	over := func() bool { return limit > 0 && int64(ts.readers.keys()) > limit }
+	for n := some * (ts.late + 1); n > 0 && over(); n-- {
+		s.invalidate(ts.readers.random(s.Random), nil, false)
+	}
+	if ts.late++; !over() {
+		ts.late = 0
 	}
 }
 
 // invalidate tells who has read a key that it is not what it was; changed, that it has
-// changed, and not only been forgotten.
-func (s *Server) invalidate(key []byte, changed bool) {
+// changed, through whom, and not only been forgotten.
+func (s *Server) invalidate(key []byte, by *Client, changed bool) {
 	ts := &s.tracking
 	if changed && len(ts.prefixes) > 0 {
-		s.rememberChange(key)
+		s.rememberChange(key, by)
 	}
 	ids := ts.readers.take(key)
 	if len(ids) == 0 {
@@ -476,23 +488,18 @@ func (s *Server) inform(cl *Client, m *message) {
 
 // invalidateAll tells all who track to forget everything, and forgets what they read.
 func (c *Ctx) invalidateAll() {
+	m := message{head: "invalidate", all: true}
 	c.Host.Clients(func(cl *Client) bool {
 		switch {
 		case cl.Flags&ClientTracking == 0:
 		case c.running(cl):
 			c.tracking.own.all()
 		default:
-			c.informAll(cl)
+			c.inform(cl, &m)
 		}
 		return true
 	})
 	c.tracking.readers.clear()
-}
-
-func (s *Server) informAll(cl *Client) {
-	null := resp.Writer{Proto: cl.Out.Proto}
-	null.Null()
-	s.inform(cl, &message{head: "invalidate", raw: null.B})
 }
 
 func (o *ownKeys) add(key []byte) {
@@ -514,7 +521,7 @@ func (s *Server) invalidateOwn(cl *Client) {
 		for rest := b; len(rest) > 0; {
 			n, k := binary.Uvarint(rest)
 			if rest = rest[k:]; n == 0 {
-				s.informAll(cl)
+				s.inform(cl, &message{head: "invalidate", all: true})
 				continue
 			}
 			s.inform(cl, &message{head: "invalidate", raw: s.rawKey(rest[:n-1])})
@@ -528,12 +535,8 @@ func (s *Server) invalidateOwn(cl *Client) {
 }
 
 // rememberChange notes a key under the prefixes that it begins with.
-func (s *Server) rememberChange(key []byte) {
+func (s *Server) rememberChange(key []byte, by *Client) {
 	ts := &s.tracking
-	var by *Client
-	if s.effects.open > 0 {
-		by = s.current
-	}
 	for _, n := range ts.lengths {
 		if n > len(key) {
 			return

@@ -112,7 +112,7 @@ func (u *up) fill(seed uint64, n int) {
 	g := random.NewGen(seed)
 	in := 0
 	for _, s := range g.Plan(n) {
-		if s.Waiter > 0 || strings.EqualFold(s.Args[0], "MULTI") || strings.EqualFold(s.Args[0], "EXEC") {
+		if s.Waiter > 0 || s.Listener > 0 || strings.EqualFold(s.Args[0], "MULTI") || strings.EqualFold(s.Args[0], "EXEC") {
 			continue
 		}
 		if in == 0 && g.OneIn(10) {

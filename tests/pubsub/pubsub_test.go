@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -277,5 +278,117 @@ func TestCaches(t *testing.T) {
 	}
 	if kept < clients {
 		t.Errorf("only %d values were kept: nothing was tested", kept)
+	}
+}
+
+// TestSoftLimit has a subscriber that never reads stay over the soft limit: it is not closed
+// at once, but when it has been there for the time that the limit gives. One that is over it
+// twice and reads in between is not.
+func TestSoftLimit(t *testing.T) {
+	const limit = 3 * time.Second
+	s := start(t, "--client-output-buffer-limit", fmt.Sprintf("pubsub 0 1mb %d", limit/time.Second))
+	stuck, late, control := connect(t, s), connect(t, s), connect(t, s)
+	for _, p := range []*peer{stuck, late} {
+		if _, err := p.do("SUBSCRIBE", "big"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	big := strings.Repeat("x", 64<<10)
+	// burst publishes more than sockets hold, and then has the late one read it, unless the
+	// machine is so busy that this takes as long as the limit allows.
+	burst := func(listen string) (began time.Time) {
+		t.Helper()
+		const messages = 256
+		began = script.Deadline(0)
+		check := func(f frame, err error, ok bool) {
+			t.Helper()
+			switch took := script.Deadline(0).Sub(began); {
+			case took >= limit:
+				t.Skipf("the machine is too busy: after %v", took)
+			case err != nil || !ok:
+				t.Fatalf("after %v: %.100v, %v", took, f, err)
+			}
+		}
+		for range messages {
+			f, err := control.do("PUBLISH", "big", big)
+			check(f, err, f.text == listen)
+		}
+		_ = late.SetReadDeadline(script.Deadline(patience))
+		for range messages {
+			f, err := late.hear()
+			check(f, err, len(f.items) == 3)
+		}
+		return began
+	}
+	began := burst("2")
+	for {
+		f, err := control.do("PUBSUB", "NUMSUB", "big")
+		if err != nil {
+			t.Fatal(err)
+		}
+		took := script.Deadline(0).Sub(began)
+		if n := f.items[1].text; n != "2" {
+			if n != "1" || took < limit {
+				t.Fatalf("after %v %s listen", took, n)
+			}
+			break
+		}
+		if took > patience {
+			t.Fatal("who never reads was not closed")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	burst("1")
+}
+
+// TestQuit has a subscriber say QUIT while it has much to read: the OK is the last that it hears,
+// whatever is published until it has read that.
+func TestQuit(t *testing.T) {
+	s := start(t, "--client-output-buffer-limit", "pubsub 0 0 0")
+	slow, control := connect(t, s), connect(t, s)
+	if _, err := slow.do("SUBSCRIBE", "ch"); err != nil {
+		t.Fatal(err)
+	}
+	big := strings.Repeat("x", 64<<10)
+	publish := func(text string) {
+		t.Helper()
+		if _, err := control.do("PUBLISH", "ch", text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 256 { // more than sockets hold
+		publish(big)
+	}
+	slow.say("QUIT")
+	if err := slow.flush(); err != nil {
+		t.Fatal(err)
+	}
+	for end := script.Deadline(patience); ; time.Sleep(time.Millisecond) {
+		f, err := control.do("INFO", "commandstats")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(f.text, "cmdstat_quit") {
+			break
+		}
+		if end.Before(script.Deadline(0)) {
+			t.Fatal("QUIT was not run")
+		}
+	}
+	publish("late")
+	_ = slow.SetReadDeadline(script.Deadline(patience))
+	ok := false
+	for {
+		f, err := slow.hear()
+		if err != nil {
+			if !ok || !errors.Is(err, io.EOF) {
+				t.Errorf("the connection ended with %v, OK was heard: %v", err, ok)
+			}
+			return
+		}
+		if ok {
+			t.Fatalf("heard %.100v behind OK", f)
+		}
+		ok = f.kind == '+' && f.text == "OK"
 	}
 }

@@ -15,11 +15,14 @@ type Command struct {
 	Same   Comparison
 	Whole  bool // never spoilt
 	Waits  bool // said by one of those who may wait
+	// Listener is who of those says it who hear of what the others do; their Args begin with
+	// the name.
+	Listener int
 }
 
 // families is the list that a new family joins.
 func families() []Family {
-	return []Family{text(), bitmaps(), hyperloglogs(), places(), lists(), blocking(), keys(), deadlines(), databasesAndServer(), zsets(), streams(), sorts(), sets(), hashes(), transactions()}
+	return []Family{text(), bitmaps(), hyperloglogs(), places(), lists(), blocking(), keys(), deadlines(), databasesAndServer(), zsets(), streams(), sorts(), sets(), hashes(), transactions(), messages()}
 }
 
 func key(g *Gen) []string { return []string{g.Any()} }
@@ -160,7 +163,10 @@ func bitfield(g *Gen, readOnly bool) []string {
 		case what == 2:
 			out = append(out, "INCRBY", typ, at, g.Int())
 		default:
-			out = append(out, "OVERFLOW", g.Of("WRAP", "SAT", "fail", "bogus"))
+			if out = append(out, "OVERFLOW", g.Of("WRAP", "SAT", "bogus")); g.OneIn(3) {
+				// Redis says nothing of a string that has only grown, hence a SET that cannot fail.
+				out = append(out, "SET", "u8", "0", "1", "OVERFLOW", "fail")
+			}
 		}
 	}
 	return out

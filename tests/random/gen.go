@@ -58,6 +58,9 @@ func (g *Gen) step() Step {
 	for _, f := range g.families {
 		for _, c := range f.Commands {
 			if at -= c.Weight; at < 0 {
+				if c.Listener > 0 {
+					return Step{Args: c.Args(g), Same: Exact, Listener: c.Listener}
+				}
 				s := Step{Args: append([]string{c.Name}, c.Args(g)...), Same: c.Same}
 				if c.Waits {
 					s.Waiter = 1 + g.r.IntN(waiting)

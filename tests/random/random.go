@@ -40,6 +40,8 @@ type Step struct {
 	// Waiter is who says it: 0 is the one who says nearly everything, the others may have
 	// to wait for their reply, see waiters.go.
 	Waiter int
+	// Listener is who of those says it who hear of what the others do, see listeners.go; 0: none.
+	Listener int
 }
 
 // step is what the first client says.
@@ -50,6 +52,9 @@ func (s Step) String() string {
 	words := make([]string, len(s.Args))
 	for i, a := range s.Args {
 		words[i] = strconv.Quote(a)
+	}
+	if s.Listener > 0 {
+		return fmt.Sprintf("listener %d: %s", s.Listener, strings.Join(words, " "))
 	}
 	if s.Waiter > 0 {
 		return fmt.Sprintf("waiter %d: %s", s.Waiter, strings.Join(words, " "))
@@ -161,13 +166,16 @@ func Run(a, b Dialer, steps []Step, batch func() int) (*Difference, error) {
 		}
 		at, va, vb, err := p.play(steps[done : done+n])
 		if err != nil {
-			return nil, fmt.Errorf("%w after\n%s", err, &Difference{Steps: steps[:done+n], Where: "(lost)"})
+			return nil, fmt.Errorf("%w after\n%s", err, &Difference{Steps: steps[:done+n], Where: "(lost)", A: script.Value{Kind: script.Nothing}, B: script.Value{Kind: script.Nothing}})
 		}
 		if at >= 0 {
 			return &Difference{Steps: steps[:done+at+1], Where: "reply to " + steps[done+at].String(), A: va, B: vb}, nil
 		}
 		done += n
 		d, err := p.served()
+		if d == nil && err == nil {
+			d, err = p.heard()
+		}
 		if d != nil {
 			d.Steps = steps[:done]
 		}
@@ -221,12 +229,13 @@ func Shrink(a, b Dialer, d *Difference) *Difference {
 
 // pair is one connection to each server, and those of the waiters once there are any.
 type pair struct {
-	a, b    script.Conn // of the first client
-	control [2]script.Conn
-	buf     []byte
-	queued  queue
-	waiters *waiters
-	dial    [2]Dialer
+	a, b      script.Conn // of the first client
+	control   [2]script.Conn
+	buf       []byte
+	queued    queue
+	waiters   *waiters
+	listeners *listeners
+	dial      [2]Dialer
 }
 
 func connect(a, b Dialer) (*pair, error) {
@@ -245,7 +254,7 @@ func connect(a, b Dialer) (*pair, error) {
 			return nil, err
 		}
 	}
-	if _, _, _, err := p.play([]Step{step(Exact, "FLUSHALL")}); err != nil {
+	if _, _, _, err := p.play([]Step{step(Exact, "FLUSHALL"), step(Exact, "CONFIG", "SET", "notify-keyspace-events", "")}); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -261,12 +270,16 @@ func (p *pair) close() {
 		}
 	}
 	p.waiters.close()
+	p.listeners.close()
 }
 
 // play sends the steps to both and compares; at is the first that differs, or -1.
 func (p *pair) play(steps []Step) (at int, va, vb script.Value, err error) {
 	if len(steps) == 1 && steps[0].Waiter > 0 {
 		return p.wait(steps[0])
+	}
+	if len(steps) == 1 && steps[0].Listener > 0 {
+		return -1, va, vb, p.listen(steps[0])
 	}
 	return p.exchange(p.a, p.b, steps, &p.queued)
 }

@@ -178,7 +178,7 @@ func (p *pair) served() (*Difference, error) {
 func (s Step) swaps() bool { return strings.EqualFold(s.Args[0], "SWAPDB") }
 
 // alone tells whether a step travels in no pipeline.
-func (s Step) alone() bool { return s.Waiter > 0 || s.swaps() }
+func (s Step) alone() bool { return s.Waiter > 0 || s.Listener > 0 || s.swaps() }
 
 // prepare does what has to be done before a step: it ends all waits if databases are
 // exchanged.
@@ -244,7 +244,7 @@ func blocking() Family {
 		}, Same: Failing, Waits: true, Whole: true},
 		{Name: "XGROUP", Weight: 4, Args: func(g *Gen) []string { return []string{"CREATE", g.log(), g.Of("g", "h"), "$", "MKSTREAM"} }, Whole: true},
 		{Name: "XGROUP", Weight: 1, Args: func(g *Gen) []string { return []string{"DESTROY", g.log(), g.Of("g", "h")} }, Whole: true},
-		{Name: "XADD", Weight: 12, Args: func(g *Gen) []string { return []string{g.log(), "1-*", "f", g.Value()} }, Whole: true},
+		{Name: "XADD", Weight: 12, Args: func(g *Gen) []string { return []string{g.log(), "1-*", "f", g.Int()} }, Whole: true}, // long values overrun a node in Redis 7.0 when stream-node-max-bytes has sunk
 		{Name: "DEL", Weight: 1, Args: func(g *Gen) []string { return []string{g.log()} }, Whole: true},
 		{Name: "RENAME", Weight: 1, Args: func(g *Gen) []string { return []string{g.log(), g.log()} }, Whole: true},
 		waits("BZPOPMIN", 3, pop((*Gen).ranks)), waits("BZPOPMAX", 3, pop((*Gen).ranks)), waits("BZMPOP", 3, most((*Gen).ranks, edge)),

@@ -371,3 +371,75 @@ func wants(t *testing.T, c script.Conn, want string, w ...string) {
 		t.Errorf("%v replied %s, want %s", w, got, want)
 	}
 }
+
+// TestLongScriptMessages has a script that publishes to its own client and goes on: nobody
+// else hears of it, and the client behind its reply.
+func TestLongScriptMessages(t *testing.T) {
+	bothLoops(t, func(t *testing.T, s *server.Server) {
+		c, other := dialScript(t, s), dialScript(t, s)
+		defer c.Close()
+		defer other.Close()
+		says(t, c, "HELLO", "3")
+		says(t, c, "SUBSCRIBE", "ch")
+		if err := c.Send(asBytes("EVAL", "redis.call('PUBLISH', 'ch', 'x') while true do end", "0")); err != nil {
+			t.Fatal(err)
+		}
+		for !strings.Contains(says(t, other, "GET", "k"), "BUSY") {
+			time.Sleep(busyAfter / 10)
+		}
+		wants(t, other, "+OK", "UNWATCH")
+		wants(t, other, "+OK", "SCRIPT", "KILL")
+		if got := hear(t, c); !strings.Contains(got, "killed by user") {
+			t.Errorf("the script replied %s", got)
+		}
+		if got := hear(t, c); got != `push ["message", "ch", "x"]` {
+			t.Errorf("behind it: %s", got)
+		}
+		wants(t, other, "+PONG", "PING")
+	}, "--busy-reply-threshold", "200")
+}
+
+// TestLongScriptUnheard holds that a client that wants no reply gets none, however long its
+// script takes.
+func TestLongScriptUnheard(t *testing.T) {
+	bothLoops(t, func(t *testing.T, s *server.Server) {
+		c := dialScript(t, s)
+		defer c.Close()
+		for _, words := range [][]string{{"CLIENT", "REPLY", "OFF"}, {"MULTI"}, {"SET", "k", "1"}, {"EVAL", "while true do end", "0"}, {"EXEC"}} {
+			if err := c.Send(asBytes(words...)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		kill(t, s, "SCRIPT")
+		wants(t, c, "+OK", "CLIENT", "REPLY", "ON")
+		wants(t, c, `"1"`, "GET", "k")
+	}, "--busy-reply-threshold", "200")
+}
+
+// TestLongScriptLeaves has a client hang up while its transaction is in the middle of a script:
+// what it subscribes to behind that is given up, too.
+func TestLongScriptLeaves(t *testing.T) {
+	bothLoops(t, func(t *testing.T, s *server.Server) {
+		c, other := dialScript(t, s), dialScript(t, s)
+		defer other.Close()
+		says(t, c, "HELLO", "3")
+		wants(t, c, "+OK", "MULTI")
+		for _, words := range [][]string{{"EVAL", "while true do end", "0"}, {"SUBSCRIBE", "ch"}, {"CLIENT", "TRACKING", "ON"}} {
+			wants(t, c, "+QUEUED", words...)
+		}
+		if err := c.Send(asBytes("EXEC")); err != nil {
+			t.Fatal(err)
+		}
+		for !strings.Contains(says(t, other, "GET", "k"), "BUSY") {
+			time.Sleep(busyAfter / 10)
+		}
+		c.Close()
+		time.Sleep(busyAfter / 2) // the server notices
+		wants(t, other, "+OK", "SCRIPT", "KILL")
+		if err := infoIs(s, "tracking_clients", 0); err != nil {
+			t.Error(err)
+		}
+		wants(t, other, `["ch", 0]`, "PUBSUB", "NUMSUB", "ch")
+		wants(t, other, "0", "PUBLISH", "ch", "x")
+	}, "--busy-reply-threshold", "200")
+}
