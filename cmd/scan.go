@@ -243,15 +243,17 @@ func parseCursor(arg []byte) (uint64, bool) {
 	if len(arg) == 0 {
 		return 0, true
 	}
-	digits, negative := arg, arg[0] == '-'
-	if negative || arg[0] == '+' {
-		digits = arg[1:]
+	return parseWrapped(arg)
+}
+
+// parseWrapped reads decimal digits behind a sign, if there is one, as C's strtoull does: a
+// negative number counts from 2^64 down. Anything else, and what does not fit, is not ok.
+func parseWrapped(b []byte) (n uint64, ok bool) {
+	negative := len(b) > 0 && b[0] == '-'
+	if negative || len(b) > 0 && b[0] == '+' {
+		b = b[1:]
 	}
-	if len(digits) == 0 {
-		return 0, false
-	}
-	n := uint64(0)
-	for _, ch := range digits {
+	for _, ch := range b {
 		d := uint64(ch - '0')
 		if d > 9 || n > (math.MaxUint64-d)/10 {
 			return 0, false
@@ -261,5 +263,5 @@ func parseCursor(arg []byte) (uint64, bool) {
 	if negative {
 		n = -n
 	}
-	return n, true
+	return n, len(b) > 0
 }
