@@ -537,6 +537,7 @@ func (s *Server) sendPending() {
 		}
 		if c.stalled && !c.blocked() && !c.closing {
 			s.resume(c) // and comes again, with all replies
+			s.Cmd.Broadcast()
 			continue
 		}
 		if c.Flags&cmd.ClientInScript != 0 && !c.closing {
