@@ -202,11 +202,8 @@ func (s *Server) Start() error {
 	return nil
 }
 
-// Wait returns the exit code once the server has stopped.
-func (s *Server) Wait() int {
-	<-s.stopped
-	return 0
-}
+// Wait returns once the server has stopped.
+func (s *Server) Wait() { <-s.stopped }
 
 // Stopped is closed once the server has stopped.
 func (s *Server) Stopped() <-chan struct{} { return s.stopped }
