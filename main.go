@@ -201,7 +201,7 @@ func (p *process) serve(table *cmd.Server, daemon bool) int {
 		switch err := b.load(data); {
 		case err == errStopped:
 			p.end(srv, pid)
-	return 0
+			return 0
 		case err != nil:
 			pid.Remove()
 			return p.fail(fatalLoad)
@@ -210,7 +210,7 @@ func (p *process) serve(table *cmd.Server, daemon bool) int {
 	switch err := p.joinJournal(table, srv); {
 	case err == errStopped:
 		p.end(srv, pid)
-	return 0
+		return 0
 	case err != nil:
 		pid.Remove()
 		return p.fail("Can't open the append only file: "+err.Error(), fatalLoad)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"redust/tests/random"
+	"redust/tests/redis"
 	"redust/tests/script"
 	"redust/tests/server"
 )
@@ -130,14 +131,7 @@ func (u *up) fill(seed uint64, n int) {
 	}
 }
 
-func oracle(t *testing.T) string {
-	t.Helper()
-	bin, err := server.Find("redis-server")
-	if err != nil {
-		t.Skip(err)
-	}
-	return bin
-}
+func oracle(t *testing.T) string { t.Helper(); return redis.Tool(t, "redis-server") }
 
 // TestTheirs loads what a redis-server has written, and must come to what that server comes to
 // when it starts again. That is not always what it had: a BITFIELD that overflows with FAIL
