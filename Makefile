@@ -24,6 +24,7 @@ run: build ## build and start the server on its defaults (ARGS='--port 7000' for
 test: deps lint ## install what the tests need, and run all of them
 	$(GO) test -tags deep -timeout 10m ./...
 	$(GO) test -race -short -timeout 10m ./db/... ./loop/... ./cmd/...
+	$(GO) test -run TestManyOperands ./cmd
 	$(GO) build -race -tags deep -o bin/redust-race .
 	$(PLAY) REDUST_BIN=$(CURDIR)/bin/redust-race $(GO) test -count=1 -run Redust ./tests/oracle ./tests/random
 	$(PLAY) REDUST_BIN=$(CURDIR)/bin/redust-race REDUST_ARGS='--io-threads 2' $(GO) test -count=1 -run Redust ./tests/oracle ./tests/random

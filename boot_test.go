@@ -12,19 +12,17 @@ import (
 	"testing"
 	"time"
 
+	"redust/tests/redis"
 	"redust/tests/script"
 	testserver "redust/tests/server"
 )
 
 // The start with a file: the real binary, and files that a real redis-server wrote.
 
-// redisServer starts a real one, or skips.
+// redisServer starts a real one.
 func redisServer(t *testing.T, args ...string) *testserver.Server {
 	t.Helper()
-	bin, err := testserver.Find("redis-server")
-	if err != nil {
-		t.Skip(err)
-	}
+	bin := redis.Tool(t, "redis-server")
 	s, err := testserver.Start(bin, append([]string{"--enable-debug-command", "yes"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -369,10 +367,7 @@ func TestForeignFile(t *testing.T) {
 
 // TestCheckRDB compares the tool with Redis's.
 func TestCheckRDB(t *testing.T) {
-	theirs, err := testserver.Find("redis-check-rdb")
-	if err != nil {
-		t.Skip(err)
-	}
+	theirs := redis.Tool(t, "redis-check-rdb")
 	dir := t.TempDir()
 	real := redisServer(t, "--dir", dir)
 	fill(t, real.Addr)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+
+	"redust/tests/redis"
 )
 
 // aofRequest is a request in a file.
@@ -23,10 +25,7 @@ func aofRequest(words ...string) string {
 // TestCheckAOF checks files beside redis-check-aof, which must say the same, end alike and
 // leave the same behind: a file cut off after every byte, and with every byte exchanged.
 func TestCheckAOF(t *testing.T) {
-	theirs, err := exec.LookPath("redis-check-aof")
-	if err != nil {
-		t.Skip("redis-check-aof is not installed")
-	}
+	theirs := redis.Tool(t, "redis-check-aof")
 	text := "#TS:1000\r\n" + aofRequest("SELECT", "0") + aofRequest("SET", "a", "1") + "#TS:1001\r\n" +
 		aofRequest("MULTI") + aofRequest("SET", "b", "") + aofRequest("exec") + "#any\r\n#TS:1002\r\n" + aofRequest("DEL", "a")
 	var cases []string
@@ -81,10 +80,7 @@ func TestCheckAOF(t *testing.T) {
 // TestCheckManifest checks all files of a manifest, beside redis-check-aof. Lines are not
 // compared: Redis's tool goes on counting from one file to the next, ours begins anew.
 func TestCheckManifest(t *testing.T) {
-	theirs, err := exec.LookPath("redis-check-aof")
-	if err != nil {
-		t.Skip("redis-check-aof is not installed")
-	}
+	theirs := redis.Tool(t, "redis-check-aof")
 	set := "#TS:1000\r\n" + aofRequest("SET", "a", "1")
 	later := "#TS:1002\r\n" + aofRequest("SET", "b", "1")
 	for _, r := range []struct {

@@ -200,7 +200,8 @@ func (p *process) serve(table *cmd.Server, daemon bool) int {
 		b := boot{p: p, table: table, srv: srv}
 		switch err := b.load(data); {
 		case err == errStopped:
-			return p.end(srv, pid)
+			p.end(srv, pid)
+			return 0
 		case err != nil:
 			pid.Remove()
 			return p.fail(fatalLoad)
@@ -208,7 +209,8 @@ func (p *process) serve(table *cmd.Server, daemon bool) int {
 	}
 	switch err := p.joinJournal(table, srv); {
 	case err == errStopped:
-		return p.end(srv, pid)
+		p.end(srv, pid)
+		return 0
 	case err != nil:
 		pid.Remove()
 		return p.fail("Can't open the append only file: "+err.Error(), fatalLoad)
@@ -221,18 +223,18 @@ func (p *process) serve(table *cmd.Server, daemon bool) int {
 	}
 	p.supervisor.Ready(p.log)
 
-	return p.end(srv, pid)
+	p.end(srv, pid)
+	return 0
 }
 
-// end waits for the end of the server, and returns the exit status.
-func (p *process) end(srv *loop.Server, pid *loop.PidFile) int {
-	code := srv.Wait()
+// end waits for the end of the server.
+func (p *process) end(srv *loop.Server, pid *loop.PidFile) {
+	srv.Wait()
 	p.supervisor.Stopping(p.log)
 	if pid.Remove() {
 		p.log.Notice("Removing the pid file.")
 	}
 	p.log.Warn("Redust is now ready to exit, bye bye...")
-	return code
 }
 
 // banner shows the logo where a person may look at it, and else says in a line what it

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"redust/tests/redis"
 	"redust/tests/script"
 	"redust/tests/server"
 )
@@ -14,10 +15,7 @@ import (
 // oracle starts the redis-server that is installed, or skips the test.
 func oracle(t *testing.T) script.Conn {
 	t.Helper()
-	bin, err := server.Find("redis-server")
-	if err != nil {
-		t.Skip(err)
-	}
+	bin := redis.Tool(t, "redis-server")
 	s, err := server.Start(bin)
 	if err != nil {
 		t.Fatal(err)

@@ -98,19 +98,14 @@ func incrByFloat(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	value := parseLongDouble([]byte("0"))
+	was := []byte("0")
 	if it.OK() {
-		value = parseLongDouble(it.Bytes())
+		was = it.Bytes()
 	}
-	by := parseLongDouble(c.Arg(2))
-	if value == nil || by == nil {
-		return ErrNotFloat
+	text, err := c.floatSum(was, c.Arg(2), ErrNotFloat)
+	if err != nil {
+		return err
 	}
-	sum := addLongDouble(value, by)
-	if sum == nil {
-		return ErrNaNOrInf
-	}
-	text := appendLongDouble(nil, sum)
 	if err := c.fits(int64(len(text))); err != nil {
 		return err
 	}

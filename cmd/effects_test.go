@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"redust/tests/redis"
 	"redust/tests/script"
 	"redust/tests/server"
 )
@@ -98,10 +99,7 @@ func TestEffects(t *testing.T) {
 // TestEffectsLikeRedis holds that what the file says of Redis is so: a server with an append
 // only file is told the same.
 func TestEffectsLikeRedis(t *testing.T) {
-	bin, err := server.Find("redis-server")
-	if err != nil {
-		t.Skip(err)
-	}
+	bin := redis.Tool(t, "redis-server")
 	dir := t.TempDir()
 	s, err := server.Start(bin, "--appendonly", "yes", "--appendfsync", "no", "--dir", dir, "--enable-debug-command", "yes")
 	if err != nil {

@@ -59,7 +59,7 @@ func (s *Server) Prepare(d *db.DB, batch []Request) {
 	switch {
 	case n > 1:
 		s.touched += d.Touch(hashes[:n])
-	case m > 1: // all on one key
+	case n == 1 && m > 1: // all on one key
 		s.touched += d.TouchMembers(hashes[0], key, members[:m])
 	}
 }
@@ -217,8 +217,7 @@ func (s *Server) record(cl *Client, cmd *Command, args [][]byte, ns int64) {
 
 // settle drops the reply of a client that does not want it.
 func (s *Server) settle(cl *Client, mark resp.Mark) {
-	switch {
-	case cl.Flags&(ClientReplyOff|ClientReplySkip) != 0:
+	if cl.Flags&(ClientReplyOff|ClientReplySkip) != 0 {
 		cl.Out.Truncate(mark)
 		cl.Flags &^= ClientReplySkip
 	}

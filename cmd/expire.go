@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"redust/acl"
+	"redust/db"
 	"redust/resp"
 )
 
@@ -80,21 +81,26 @@ func setDeadline(c *Ctx, base, unit int64) error {
 
 	key := c.Arg(1)
 	it := c.DB.ForWrite(key)
-	switch {
-	case !it.OK() || !cond.allow(it.ExpireAt(), at):
+	if !it.OK() || !cond.allow(it.ExpireAt(), at) {
 		c.Out.Int(0)
 		return nil
-	case c.KS.Past(at):
+	}
+	c.expireAt(key, it, at)
+	c.Out.Int(1)
+	return nil
+}
+
+// expireAt gives a key a deadline, Unix milliseconds; one that has passed takes the key.
+func (c *Ctx) expireAt(key []byte, it db.Item, at int64) {
+	if c.KS.Past(at) {
 		c.DB.Delete(key)
 		c.Changed(c.DB, key, "del")
 		c.Rewrite(2).Str("DEL").Arg(key)
-	default:
-		c.DB.SetExpire(it, at)
-		c.Changed(c.DB, key, "expire")
-		c.Rewrite(3).Str("PEXPIREAT").Arg(key).Int(at)
+		return
 	}
-	c.Out.Int(1)
-	return nil
+	c.DB.SetExpire(it, at)
+	c.Changed(c.DB, key, "expire")
+	c.Rewrite(3).Str("PEXPIREAT").Arg(key).Int(at)
 }
 
 // condition says which deadlines may be replaced.

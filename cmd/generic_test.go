@@ -226,6 +226,9 @@ func TestNoAllocations(t *testing.T) {
 		{"EXPIRE key 1000", "PERSIST key"},
 		{"DEL key", "SET key value"},
 		{"UNLINK key", "SET key value"},
+		{"RENAME key other", "RENAME other key"},
+		{"COPY key key:1 REPLACE"},
+		{"SCAN 0"},
 		{"DBSIZE"},
 	} {
 		var batches [][]Request

@@ -226,29 +226,28 @@ func hincrBy(c *Ctx) error {
 
 // hincrByFloat replies the sum as a string. A missing field is 0; a deadline stays.
 func hincrByFloat(c *Ctx) error {
-	by := parseLongDouble(c.Arg(3))
-	if by == nil {
-		return ErrNotFloat
-	}
-	if by.IsInf() {
-		return ErrIncrFinite
+	by := c.Arg(3)
+	if _, ok := parseShort(by); !ok {
+		switch f := parseLongDouble(by); {
+		case f == nil:
+			return ErrNotFloat
+		case f.IsInf():
+			return ErrIncrFinite
+		}
 	}
 	var f db.FieldEdit
 	if err := c.editFields(&f); err != nil {
 		return err
 	}
-	sum := by
+	var tmp [20]byte
+	was := []byte("0")
 	if v, ok := f.Get(c.Arg(2)); ok {
-		var tmp [20]byte
-		was := parseLongDouble(v.Text(&tmp))
-		if was == nil {
-			return ErrHashNotFloat
-		}
-		if sum = addLongDouble(was, by); sum == nil {
-			return ErrNaNOrInf
-		}
+		was = v.Text(&tmp)
 	}
-	text := appendLongDouble(nil, sum)
+	text, err := c.floatSum(was, by, ErrHashNotFloat)
+	if err != nil {
+		return err
+	}
 	if err := c.putSum(&f, text, "hincrbyfloat"); err != nil {
 		return err
 	}

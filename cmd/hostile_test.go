@@ -10,8 +10,7 @@ import (
 )
 
 // TestManyOperands holds that algebra on many sets takes a time that grows with what they
-// hold, not with its square. It measures, so it is for plain builds: go test ./cmd -run
-// TestManyOperands. Neither the deep nor the race run of make test plays it.
+// hold, not with its square. It measures, so it is for plain builds; make test has a line for it.
 func TestManyOperands(t *testing.T) {
 	if testing.Short() || assert.Deep {
 		t.Skip("makes many sets, and measures time")

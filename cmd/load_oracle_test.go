@@ -11,6 +11,7 @@ import (
 
 	"redust/internal/disk"
 	"redust/rdb"
+	"redust/tests/redis"
 	"redust/tests/server"
 )
 
@@ -39,10 +40,7 @@ func loadFile(t *testing.T, h *harness, path string) (info rdb.Info, functions [
 // has, is the same here: compressed or not, with access histories or not, with small limits
 // or large ones.
 func TestOurServerLoadsRedisFiles(t *testing.T) {
-	bin, err := server.Find("redis-server")
-	if err != nil {
-		t.Skip(err)
-	}
+	bin := redis.Tool(t, "redis-server")
 	first := newHarness(borrowed)
 	everyForm(first.dial(), false)
 	made := filepath.Join(t.TempDir(), "made.rdb")

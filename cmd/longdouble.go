@@ -19,7 +19,8 @@ import (
 // takes for an error. Between 2^-16382 and 2^-16445 the format loses bits that are kept
 // here; they are some 16,000 binary places beyond what is shown.
 //
-// Not for hot paths: each number is several allocations.
+// Each number is several allocations here. The usual ones go another way, see
+// longdouble_short.go.
 
 const (
 	ldPrec   = 64     // bits of the significand
@@ -126,6 +127,23 @@ func addLongDouble(a, b *big.Float) *big.Float {
 		return nil
 	}
 	return sum
+}
+
+// floatSum returns a + b in scratch memory; wrong is the error if one of them is no number.
+func (c *Ctx) floatSum(a, b []byte, wrong error) ([]byte, error) {
+	text, ok := appendShortSum(c.scratch.sum[:0], a, b)
+	if ok {
+		return text, nil
+	}
+	x, y := parseLongDouble(a), parseLongDouble(b)
+	if x == nil || y == nil {
+		return nil, wrong
+	}
+	sum := addLongDouble(x, y)
+	if sum == nil {
+		return nil, ErrNaNOrInf
+	}
+	return appendLongDouble(text[:0], sum), nil
 }
 
 // appendLongDouble appends f, finite, in decimal without exponent and without zeros at

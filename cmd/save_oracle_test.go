@@ -13,6 +13,7 @@ import (
 
 	"redust/internal/disk"
 	"redust/rdb"
+	"redust/tests/redis"
 	"redust/tests/server"
 )
 
@@ -128,14 +129,8 @@ func everyForm(p *played, timed bool) {
 // TestRedisLoadsOurFiles: a snapshot of every form passes redis-check-rdb and comes out of
 // a real server the same, compressed or not, with history or not.
 func TestRedisLoadsOurFiles(t *testing.T) {
-	bin, err := server.Find("redis-server")
-	if err != nil {
-		t.Skip(err)
-	}
-	check, err := server.Find("redis-check-rdb")
-	if err != nil {
-		t.Skip(err)
-	}
+	bin := redis.Tool(t, "redis-server")
+	check := redis.Tool(t, "redis-check-rdb")
 	for name, o := range map[string]rdb.WriteOptions{
 		"plain":      {Aux: rdb.AuxFields("7.2.4", 1_700_000_000, 1<<20, false)},
 		"checksum":   {Checksum: true},

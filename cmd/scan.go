@@ -7,6 +7,7 @@ import (
 	"redust/acl"
 	"redust/db"
 	"redust/db/glob"
+	"redust/internal/assert"
 	"redust/resp"
 )
 
@@ -141,12 +142,11 @@ func (c *Ctx) scanPages(cursor uint64, count int64, page func(cursor uint64) (ne
 			break
 		}
 	}
-	var room [64]byte
-	head := resp.Writer{B: room[:0]}
-	head.Array(2)
-	head.BulkInt(int64(cursor))
-	head.Array(n)
-	insertAt(c.Out, mark, head.B)
+	head := c.Out.Mark()
+	c.Out.Array(2)
+	c.Out.BulkInt(int64(cursor))
+	c.Out.Array(n)
+	toFront(c.Out, mark, head)
 	return nil
 }
 
@@ -226,13 +226,14 @@ func typeNamed(name []byte) (db.Type, bool) {
 	return 0, false
 }
 
-// insertAt puts b in front of what was written since m, for a head that is known only
-// when its body is done.
-func insertAt(w *resp.Writer, m resp.Mark, b []byte) {
-	end := len(w.B)
-	w.Raw(b)
-	copy(w.B[int(m)+len(b):], w.B[m:end])
-	copy(w.B[m:], b)
+// toFront puts a head that is known only when its body is done, and was written behind it,
+// from head on, in front of the body, which begins at body. A head is short.
+func toFront(w *resp.Writer, body, head resp.Mark) {
+	var b [64]byte
+	n := copy(b[:], w.B[head:])
+	assert.That(n == len(w.B)-int(head), "cmd: a long head is moved")
+	copy(w.B[int(body)+n:], w.B[body:head])
+	copy(w.B[body:], b[:n])
 }
 
 // parseCursor reads a cursor as C's strtoul does, which clients have come to rely on:
@@ -243,15 +244,17 @@ func parseCursor(arg []byte) (uint64, bool) {
 	if len(arg) == 0 {
 		return 0, true
 	}
-	digits, negative := arg, arg[0] == '-'
-	if negative || arg[0] == '+' {
-		digits = arg[1:]
+	return parseWrapped(arg)
+}
+
+// parseWrapped reads decimal digits behind a sign, if there is one, as C's strtoull does: a
+// negative number counts from 2^64 down. Anything else, and what does not fit, is not ok.
+func parseWrapped(b []byte) (n uint64, ok bool) {
+	negative := len(b) > 0 && b[0] == '-'
+	if negative || len(b) > 0 && b[0] == '+' {
+		b = b[1:]
 	}
-	if len(digits) == 0 {
-		return 0, false
-	}
-	n := uint64(0)
-	for _, ch := range digits {
+	for _, ch := range b {
 		d := uint64(ch - '0')
 		if d > 9 || n > (math.MaxUint64-d)/10 {
 			return 0, false
@@ -261,5 +264,5 @@ func parseCursor(arg []byte) (uint64, bool) {
 	if negative {
 		n = -n
 	}
-	return n, true
+	return n, len(b) > 0
 }

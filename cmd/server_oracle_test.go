@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"redust/db"
+	"redust/tests/redis"
 	"redust/tests/script"
 	"redust/tests/server"
 )
@@ -22,13 +23,10 @@ type duo struct {
 	ours *played
 }
 
-// newDuo starts both; the test is skipped where redis-server is not installed.
+// newDuo starts both.
 func newDuo(t *testing.T) *duo {
 	t.Helper()
-	bin, err := server.Find("redis-server")
-	if err != nil {
-		t.Skip(err)
-	}
+	bin := redis.Tool(t, "redis-server")
 	s, err := server.Start(bin, "--enable-debug-command", "yes")
 	if err != nil {
 		t.Fatal(err)

@@ -430,10 +430,9 @@ func (l *claim) walk(c *Ctx, s *stream.Stream, from stream.ID, count int64) erro
 	if more {
 		next = p.ID
 	}
-	var room [64]byte
-	head := resp.Writer{B: room[:0]}
-	replyID(&head, next)
-	insertAt(c.Out, mark, head.B)
+	head := c.Out.Mark()
+	replyID(c.Out, next)
+	toFront(c.Out, mark, head)
 	c.Out.Array(len(off))
 	for _, id := range off {
 		replyID(c.Out, id)

@@ -60,7 +60,7 @@ func splitID(arg []byte) (ms, seq []byte, halves, ok bool) {
 }
 
 // parseUint reads half an ID: what Redis takes for a 64-bit integer and is not negative,
-// else what C's strtoull takes: after blanks and a sign, which wraps, decimal digits.
+// else what C's strtoull takes: blanks, a sign, which wraps, decimal digits.
 func parseUint(b []byte) (uint64, bool) {
 	if n, ok := resp.ParseInt(b); ok {
 		return uint64(n), n >= 0
@@ -68,25 +68,7 @@ func parseUint(b []byte) (uint64, bool) {
 	for len(b) > 0 && (b[0] == ' ' || b[0]-'\t' < 5) {
 		b = b[1:]
 	}
-	negative := len(b) > 0 && b[0] == '-'
-	if negative || len(b) > 0 && b[0] == '+' {
-		b = b[1:]
-	}
-	if len(b) == 0 {
-		return 0, false
-	}
-	n := uint64(0)
-	for _, ch := range b {
-		d := uint64(ch - '0')
-		if d > 9 || n > (math.MaxUint64-d)/10 {
-			return 0, false
-		}
-		n = n*10 + d
-	}
-	if negative {
-		n = -n
-	}
-	return n, true
+	return parseWrapped(b)
 }
 
 // rangeStart reads the lower end of a range, and rangeEnd the upper one.

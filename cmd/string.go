@@ -122,6 +122,7 @@ func stringCommands() []*Command {
 // use after the command.
 type scratch struct {
 	number  [24]byte // digits of a counter on their way into a page
+	sum     [40]byte // and of a sum with a fraction
 	fields  []fieldOp
 	sources [][]byte // of BITOP; emptied, so that no value is held
 	hll     []byte   // a HyperLogLog that may yet grow

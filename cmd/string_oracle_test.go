@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"redust/db"
+	"redust/tests/redis"
 	"redust/tests/script"
 	"redust/tests/server"
 )
@@ -16,10 +17,10 @@ import (
 // redis-server, if one is installed, and compares after each one: the reply, the events,
 // the dirty count, the encoding of the key, and now and then every value.
 func TestStringsLikeRedis(t *testing.T) {
-	bin, err := server.Find("redis-server")
-	if err != nil || testing.Short() {
-		t.Skip("needs redis-server, and is not short:", err)
+	if testing.Short() {
+		t.Skip("takes long")
 	}
+	bin := redis.Tool(t, "redis-server")
 	s, err := server.Start(bin, "--notify-keyspace-events", "EA", "--hll-sparse-max-bytes", "120", "--proto-max-bulk-len", "1mb")
 	if err != nil {
 		t.Fatal(err)

@@ -326,15 +326,8 @@ func getEX(c *Ctx) error {
 		c.DB.SetExpire(it, 0)
 		c.Changed(c.DB, key, "persist")
 		c.Rewrite(2).Str("PERSIST").Arg(key)
-	case life.mode <= ttlPersist:
-	case c.KS.Past(at):
-		c.DB.Delete(key)
-		c.Changed(c.DB, key, "del")
-		c.Rewrite(2).Str("DEL").Arg(key)
-	default:
-		c.DB.SetExpire(it, at)
-		c.Changed(c.DB, key, "expire")
-		c.Rewrite(3).Str("PEXPIREAT").Arg(key).Int(at)
+	case life.mode > ttlPersist:
+		c.expireAt(key, it, at)
 	}
 	return nil
 }

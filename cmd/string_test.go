@@ -170,7 +170,7 @@ func TestStringsNoAllocations(t *testing.T) {
 		"GET key", "GET missing", "MGET key key missing", "STRLEN key", "GETRANGE key 1 2",
 		"SET key 12345", "SET key 12345 EX 100", "SET key 12345 XX GET KEEPTTL", "SETEX key 100 12345", "SETNX key 1",
 		"GETSET key 12345", "GETEX key EX 100", "MSET key 12345 other1 67890", "MSETNX key 1 new 2",
-		"INCR key", "DECR key", "INCRBY key 10", "SETRANGE key 0 1", "APPEND bytes ",
+		"INCR key", "DECR key", "INCRBY key 10", "INCRBYFLOAT key 0.5", "HINCRBYFLOAT hash f -0.1", "SETRANGE key 0 1", "APPEND bytes ",
 		"GETBIT key 3", "SETBIT key 7 1", "BITCOUNT key 0 -1", "BITPOS key 1",
 		"BITFIELD key GET u8 0 INCRBY u4 8 0", "PFADD h a", "PFADD dense a", "PFADD dense b c", "PFCOUNT h", "PFCOUNT dense h",
 	} {

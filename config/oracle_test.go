@@ -1,19 +1,16 @@
 package config
 
 import (
-	"bufio"
 	"bytes"
-	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"redust/tests/redis"
 )
 
 // The real server is 7.0, the target 7.2: what lies between is named here, one by one.
@@ -28,93 +25,38 @@ func added() []string {
 	}
 }
 
-// oracle returns the path of the real server, or skips.
-func oracle(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("no redis-server on PATH")
-	}
-	return path
-}
+// client is a connection to a real server.
+type client struct{ *redis.Oracle }
 
-// client is a connection to a real server: just enough of the protocol for CONFIG.
-type client struct {
-	t *testing.T
-	c net.Conn
-	r *bufio.Reader
-}
-
-// start runs a real server until the test ends. Options win over the ones given here.
-func start(t *testing.T, options ...string) *client {
+// start runs a real server until the test ends, with the default of save.
+func start(t *testing.T, options ...string) client {
 	t.Helper()
-	bin := oracle(t)
-	sock := filepath.Join(t.TempDir(), "s")
-	args := []string{"--port", "0", "--unixsocket", sock, "--dir", filepath.Dir(sock)}
-	cmd := exec.Command(bin, append(args, options...)...)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cmd.Process.Kill(); err != nil {
-			t.Error(err)
-		}
-		if err := cmd.Wait(); err == nil {
-			t.Error("the real server ended by itself")
-		}
-	})
-	for range 100 {
-		if c, err := net.Dial("unix", sock); err == nil {
-			t.Cleanup(func() { c.Close() })
-			return &client{t, c, bufio.NewReader(c)}
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Fatal("the real server does not answer")
-	return nil
+	return client{redis.Start(t, append([]string{"--save", "3600 1 300 100 60 10000"}, options...)...)}
 }
 
 // do sends a command and returns the strings of its reply; an error is one string.
-func (c *client) do(args ...string) []string {
-	c.t.Helper()
-	b := []byte(fmt.Sprintf("*%d\r\n", len(args)))
-	for _, a := range args {
-		b = append(b, fmt.Sprintf("$%d\r\n%s\r\n", len(a), a)...)
+func (c client) do(args ...string) []string {
+	words := make([]any, len(args))
+	for i, a := range args {
+		words[i] = a
 	}
-	if _, err := c.c.Write(b); err != nil {
-		c.t.Fatal(err)
-	}
-	return c.reply()
+	return texts(c.Do(words...))
 }
 
-func (c *client) reply() []string {
-	c.t.Helper()
-	line, err := c.r.ReadString('\n')
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	kind, rest := line[0], strings.TrimRight(line[1:], "\r\n")
-	if kind == '+' || kind == '-' {
-		return []string{rest}
-	}
-	n, err := strconv.Atoi(rest)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	var out []string
-	switch kind {
-	case '$':
-		b := make([]byte, n+2)
-		if _, err := io.ReadFull(c.r, b); err != nil {
-			c.t.Fatal(err)
+func texts(reply any) []string {
+	switch v := reply.(type) {
+	case string:
+		return []string{v}
+	case error:
+		return []string{v.Error()}
+	case []any:
+		var out []string
+		for _, x := range v {
+			out = append(out, texts(x)...)
 		}
-		out = []string{string(b[:n])}
-	case '*':
-		for range n {
-			out = append(out, c.reply()...)
-		}
+		return out
 	}
-	return out
+	return nil
 }
 
 func TestOracleDefaults(t *testing.T) {
@@ -244,7 +186,7 @@ func TestOracleSet(t *testing.T) {
 // Each configuration is refused by both sides in the same words. Those that are fine end
 // with a bad line, to show how far they got.
 func TestOracleFatal(t *testing.T) {
-	bin := oracle(t)
+	bin := redis.Tool(t, "redis-server")
 	const end = "\nzzz\n"
 	for _, r := range []struct {
 		file    string // "" for none
@@ -337,7 +279,7 @@ func TestOracleReadsRewrite(t *testing.T) {
 	if err := os.WriteFile(path, c.Rewrite(nil, nil), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	real := start(t, "--include", path)
+	real := client{redis.Start(t, "--include", path)}
 	for _, p := range c.Get([]string{"*"}, glob) {
 		switch {
 		case slices.Contains(added(), p.Name), p.Name == "port", p.Name == "unixsocket", p.Name == "dir":

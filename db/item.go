@@ -187,9 +187,8 @@ func (d *DB) SetExpire(it Item, at int64) { d.t.SetDeadline(it.ref, at) }
 // Rename moves the value of from, which exists, to the key to of database dst, in
 // place of what was there. The deadline goes with it.
 func (d *DB) Rename(from []byte, dst *DB, to []byte) {
-	e := d.Peek(from).entry()
-	key := append([]byte(nil), from...)
-	d.t.Delete(d.k.Hash(key), key)
+	e := d.entry(d.Peek(from))
+	d.t.Delete(d.k.Hash(from), from)
 	dst.place(to, e)
 }
 
@@ -204,7 +203,7 @@ func (d *DB) place(key []byte, e table.Entry) {
 // changes.
 func (d *DB) Copy(from []byte, dst *DB, to []byte) {
 	it := d.Peek(from)
-	e := it.entry()
+	e := d.entry(it)
 	switch o := e.Object.(type) {
 	case *Blob:
 		e.Object = &Blob{data: append([]byte(nil), o.data...), epoch: d.k.clock.Epoch()}
@@ -215,11 +214,11 @@ func (d *DB) Copy(from []byte, dst *DB, to []byte) {
 	dst.place(to, e)
 }
 
-// entry is the value out of its page, its bytes copied.
-func (it Item) entry() table.Entry {
+// entry is the value out of its page, its bytes in scratch memory.
+func (d *DB) entry(it Item) table.Entry {
+	d.k.pack = append(d.k.pack[:0], it.ref.Bytes()...)
 	return table.Entry{
-		Kind: it.ref.Kind(), Access: it.ref.Access(), Deadline: it.ref.Deadline(),
-		Bytes: append([]byte(nil), it.ref.Bytes()...), Object: it.ref.Object(),
+		Kind: it.ref.Kind(), Access: it.ref.Access(), Deadline: it.ref.Deadline(), Bytes: d.k.pack, Object: it.ref.Object(),
 	}
 }
 

@@ -93,6 +93,7 @@ func (s *Server) resume(c *client) {
 	waiting := c.held
 	c.held, c.heldBytes, c.stalled = nil, 0, false
 	c.Flags &^= cmd.ClientPostponed
+	s.Cmd.Restart()
 	for i, h := range waiting {
 		ran := s.runAll(c, h.reqs)
 		if c.closing || c.gone {

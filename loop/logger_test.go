@@ -204,9 +204,6 @@ func TestLogFileRefused(t *testing.T) {
 
 // TestLogFullDisk writes to a device that is always full.
 func TestLogFullDisk(t *testing.T) {
-	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("no /dev/full here")
-	}
 	cfg := config.New()
 	cfg.LogFile = "/dev/full"
 	l := openTestLog(t, cfg, nil, time.Now)

@@ -174,6 +174,7 @@ func (q *queue) run() {
 			}
 			if it.f != nil {
 				it.f()
+				s.Cmd.Restart()
 			} else {
 				q.execute(it.p)
 			}

@@ -202,11 +202,8 @@ func (s *Server) Start() error {
 	return nil
 }
 
-// Wait returns the exit code once the server has stopped.
-func (s *Server) Wait() int {
-	<-s.stopped
-	return 0
-}
+// Wait returns once the server has stopped.
+func (s *Server) Wait() { <-s.stopped }
 
 // Stopped is closed once the server has stopped.
 func (s *Server) Stopped() <-chan struct{} { return s.stopped }
@@ -537,6 +534,7 @@ func (s *Server) sendPending() {
 		}
 		if c.stalled && !c.blocked() && !c.closing {
 			s.resume(c) // and comes again, with all replies
+			s.Cmd.Broadcast()
 			continue
 		}
 		if c.Flags&cmd.ClientInScript != 0 && !c.closing {

@@ -1,28 +1,22 @@
 package metrics
 
 import (
-	"bufio"
 	"fmt"
-	"io"
-	"net"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"redust/tests/redis"
 )
 
 // These tests ask a real redis-server, where one is installed, what it prints about calls whose durations it
 // tells us, and print the same calls. They are skipped where there is none, and in short mode.
 
-// live is a connection to a server started for one test. Its protocol reader is twenty lines, enough for
-// replies that hold no errors inside arrays; package resp is not for metrics to import.
+// live is a connection to a server started for one test.
 type live struct {
+	*redis.Oracle
 	t *testing.T
-	net.Conn
-	r *bufio.Reader
 }
 
 func startLive(t *testing.T, options ...string) *live {
@@ -30,72 +24,24 @@ func startLive(t *testing.T, options ...string) *live {
 	if testing.Short() {
 		t.Skip("short mode")
 	}
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("no redis-server here")
-	}
-	dir := t.TempDir()
-	sock := filepath.Join(dir, "s")
-	server := exec.Command(path, append([]string{"--port", "0", "--unixsocket", sock, "--save", "", "--dir", dir}, options...)...)
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = server.Process.Kill() // it may have gone already, which Wait tells
-		_ = server.Wait()
-	})
-	for range 100 {
-		if c, err := net.Dial("unix", sock); err == nil {
-			t.Cleanup(func() { _ = c.Close() })
-			return &live{t, c, bufio.NewReader(c)}
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Skip("redis-server does not start here")
-	return nil
+	return &live{redis.Start(t, options...), t}
 }
 
-// do sends a command and returns its reply: string, int64 or []any; an error reply is the string after its minus.
+// do sends a command and returns its reply: string, int64 or []any; an error is its text.
 func (l *live) do(words ...string) any {
 	l.t.Helper()
-	b := fmt.Appendf(nil, "*%d\r\n", len(words))
-	for _, w := range words {
-		b = fmt.Appendf(b, "$%d\r\n%s\r\n", len(w), w)
+	args := make([]any, len(words))
+	for i, w := range words {
+		args[i] = w
 	}
-	if _, err := l.Write(b); err != nil {
-		l.t.Fatal(err)
+	switch v := l.Do(args...).(type) {
+	case error:
+		return v.Error()
+	case nil:
+		return ""
+	default:
+		return v
 	}
-	return l.read()
-}
-
-func (l *live) read() any {
-	l.t.Helper()
-	line, err := l.r.ReadString('\n')
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	text := strings.TrimRight(line[1:], "\r\n")
-	n, _ := strconv.ParseInt(text, 10, 64) // 0 for the kinds that carry text
-	switch line[0] {
-	case ':':
-		return n
-	case '$':
-		if n < 0 {
-			return ""
-		}
-		b := make([]byte, n+2)
-		if _, err := io.ReadFull(l.r, b); err != nil {
-			l.t.Fatal(err)
-		}
-		return string(b[:n])
-	case '*':
-		out := make([]any, 0, max(n, 0))
-		for range n {
-			out = append(out, l.read())
-		}
-		return out
-	}
-	return text
 }
 
 // clock returns the server's time: seconds, and microseconds within the second.

@@ -139,17 +139,26 @@ func (d *decoder) tuples(p []byte, step int) int {
 	return n / step
 }
 
+// asItLies emits a pack of n elements, each of step entries, if the keyspace would keep it in
+// this form.
+func (d *decoder) asItLies(t db.Type, form db.Encoding, p []byte, n, step int, most int64) bool {
+	if int64(n) > most || !listpack.Canonical(p) {
+		return false
+	}
+	if !d.unique(p, n, step) {
+		d.fail(whatTwice)
+	}
+	d.emitPack(t, form, p)
+	return true
+}
+
 // packedHash takes a pack of fields and values.
 func (d *decoder) packedHash(p []byte) {
 	n := d.tuples(p, 2)
 	if d.err != nil || d.e.skip {
 		return
 	}
-	if int64(n) <= d.o.Limits.HashEntries && listpack.Canonical(p) {
-		if !d.unique(p, n, 2) {
-			d.fail(whatTwice)
-		}
-		d.emitPack(db.Hash, db.Packed, p)
+	if d.asItLies(db.Hash, db.Packed, p, n, 2, d.o.Limits.HashEntries) {
 		return
 	}
 	d.begin(db.Hash, int64(n))
@@ -187,11 +196,7 @@ func (d *decoder) packedTimed(p []byte) {
 		last = v.Int
 		at = listpack.Skip(p, at)
 	}
-	if ordered && int64(n) <= d.o.Limits.HashEntries && listpack.Canonical(p) {
-		if !d.unique(p, n, 3) {
-			d.fail(whatTwice)
-		}
-		d.emitPack(db.Hash, db.PackedTimed, p)
+	if ordered && d.asItLies(db.Hash, db.PackedTimed, p, n, 3, d.o.Limits.HashEntries) {
 		return
 	}
 	d.begin(db.Hash, int64(n))
@@ -211,11 +216,7 @@ func (d *decoder) packedSet(p []byte) {
 	if d.err != nil || d.e.skip {
 		return
 	}
-	if int64(n) <= d.o.Limits.SetEntries && listpack.Canonical(p) {
-		if !d.unique(p, n, 1) {
-			d.fail(whatTwice)
-		}
-		d.emitPack(db.Set, db.Packed, p)
+	if d.asItLies(db.Set, db.Packed, p, n, 1, d.o.Limits.SetEntries) {
 		return
 	}
 	d.begin(db.Set, int64(n))
@@ -237,11 +238,7 @@ func (d *decoder) packedZSet(p []byte) {
 	if d.err != nil {
 		return
 	}
-	if ordered && int64(n) <= d.o.Limits.ZSetEntries && listpack.Canonical(p) {
-		if !d.unique(p, n, 2) {
-			d.fail(whatTwice)
-		}
-		d.emitPack(db.ZSet, db.Packed, p)
+	if ordered && d.asItLies(db.ZSet, db.Packed, p, n, 2, d.o.Limits.ZSetEntries) {
 		return
 	}
 	d.begin(db.ZSet, int64(n))

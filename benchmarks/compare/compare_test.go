@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"redust/benchmarks/measure"
 	"redust/benchmarks/report"
 	"redust/benchmarks/target"
+	"redust/tests/redis"
 )
 
 func TestNamesAreUniqueAndBoundsFindTheirRows(t *testing.T) {
@@ -285,10 +285,7 @@ func TestWithoutFolders(t *testing.T) {
 // redisRunner returns a runner for tiny runs, and the path of a real server.
 func redisRunner(t *testing.T) (*runner, string) {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("no redis-server on this machine")
-	}
+	path := redis.Tool(t, "redis-server")
 	opt := options{redis: path, redust: path, ioThreads: 1, rounds: 1, keys: 2000, seconds: 1, quick: true, only: regexp.MustCompile("")}
 	return &runner{opt: opt, base: t.TempDir(), clock: measure.StartClock()}, path
 }

@@ -74,28 +74,14 @@ func (c *Client) serveBatch(block, push *Script, events []unix.EpollEvent) error
 		return err
 	}
 	for served := 0; served < push.per || c.conns[0].left > 0; {
-		n, err := unix.EpollWait(c.epoll, events, int(patience.Milliseconds()))
-		if err == unix.EINTR {
-			continue
-		}
+		ready, err := c.wait(events)
 		if err != nil {
-			return fmt.Errorf("load: wait for blocked clients: %w", err)
+			return err
 		}
-		if n == 0 {
-			return ErrSilent
-		}
-		for _, ev := range events[:n] {
+		for _, ev := range ready {
 			i := int(ev.Fd)
 			k := &c.conns[i]
-			if ev.Events&unix.EPOLLOUT != 0 {
-				if err := c.drain(i); err != nil {
-					return err
-				}
-			}
-			if ev.Events&^unix.EPOLLOUT == 0 {
-				continue
-			}
-			_, replies, err := c.receive(k)
+			replies, err := c.turn(ev)
 			if err != nil {
 				return err
 			}

@@ -303,32 +303,18 @@ func (c *Client) runMany(s *Script, batches int64, hist *measure.Hist) error {
 		underWay++
 	}
 	for underWay > 0 {
-		n, err := unix.EpollWait(c.epoll, events, int(patience.Milliseconds()))
-		if err == unix.EINTR {
-			continue
-		}
+		ready, err := c.wait(events)
 		if err != nil {
-			return fmt.Errorf("load: wait for replies: %w", err)
+			return err
 		}
-		if n == 0 {
-			return ErrSilent
-		}
-		for _, ev := range events[:n] {
+		for _, ev := range ready {
 			i := int(ev.Fd)
 			k := &c.conns[i]
-			if ev.Events&unix.EPOLLOUT != 0 {
-				if err := c.drain(i); err != nil {
-					return err
-				}
-			}
-			if ev.Events&^unix.EPOLLOUT == 0 {
-				continue
-			}
-			_, replies, err := c.receive(k)
+			replies, err := c.turn(ev)
 			if err != nil {
 				return err
 			}
-			if k.left -= replies; k.left > 0 || replies == 0 { // zero: a push alone
+			if k.left -= replies; k.left > 0 || replies == 0 {
 				continue
 			}
 			if k.left < 0 {
@@ -346,6 +332,38 @@ func (c *Client) runMany(s *Script, batches int64, hist *measure.Hist) error {
 		}
 	}
 	return nil
+}
+
+// wait returns connections on which something has happened; events is where they are put.
+func (c *Client) wait(events []unix.EpollEvent) ([]unix.EpollEvent, error) {
+	for {
+		n, err := unix.EpollWait(c.epoll, events, int(patience.Milliseconds()))
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return nil, fmt.Errorf("load: wait for replies: %w", err)
+		case n == 0:
+			return nil, ErrSilent
+		default:
+			return events[:n], nil
+		}
+	}
+}
+
+// turn is what a connection does on which something has happened: it goes on with what it
+// still has to write, and reads. It returns how many replies became complete, which is none
+// if it only wrote, or if a push came alone.
+func (c *Client) turn(ev unix.EpollEvent) (replies int, err error) {
+	i := int(ev.Fd)
+	if ev.Events&unix.EPOLLOUT != 0 {
+		if err := c.drain(i); err != nil {
+			return 0, err
+		}
+	}
+	if ev.Events&^unix.EPOLLOUT != 0 {
+		_, replies, err = c.receive(&c.conns[i])
+	}
+	return replies, err
 }
 
 // send starts the next batch of connection i.

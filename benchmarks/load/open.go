@@ -71,7 +71,7 @@ func (c *Client) openLoop(s *Script, ops int64, ratePerSec float64, hist *measur
 			return 0, ErrSilent
 		}
 		for _, ev := range events[:n] {
-			if err := o.take(int(ev.Fd), ev.Events); err != nil {
+			if err := o.take(ev); err != nil {
 				return 0, err
 			}
 		}
@@ -113,18 +113,10 @@ func (o *openLoop) send(i int, dueNs int64) error {
 	return o.c.drain(at)
 }
 
-// take handles what epoll reported on connection at.
-func (o *openLoop) take(at int, events uint32) error {
-	k := &o.c.conns[at]
-	if events&unix.EPOLLOUT != 0 {
-		if err := o.c.drain(at); err != nil {
-			return err
-		}
-	}
-	if events&^unix.EPOLLOUT == 0 {
-		return nil
-	}
-	_, replies, err := o.c.receive(k)
+// take records what came on a connection.
+func (o *openLoop) take(ev unix.EpollEvent) error {
+	at := int(ev.Fd)
+	replies, err := o.c.turn(ev)
 	if err != nil {
 		return err
 	}

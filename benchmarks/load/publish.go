@@ -70,28 +70,13 @@ func (c *Client) publishBatch(s *Script, events []unix.EpollEvent) error {
 		return err
 	}
 	for waiting := len(c.conns); waiting > 0; {
-		n, err := unix.EpollWait(c.epoll, events, int(patience.Milliseconds()))
-		if err == unix.EINTR {
-			continue
-		}
+		ready, err := c.wait(events)
 		if err != nil {
-			return fmt.Errorf("load: wait for messages: %w", err)
+			return err
 		}
-		if n == 0 {
-			return ErrSilent
-		}
-		for _, ev := range events[:n] {
-			i := int(ev.Fd)
-			k := &c.conns[i]
-			if ev.Events&unix.EPOLLOUT != 0 {
-				if err := c.drain(i); err != nil {
-					return err
-				}
-			}
-			if ev.Events&^unix.EPOLLOUT == 0 {
-				continue
-			}
-			_, heard, err := c.receive(k)
+		for _, ev := range ready {
+			k := &c.conns[ev.Fd]
+			heard, err := c.turn(ev)
 			if err != nil {
 				return err
 			}

@@ -3,13 +3,13 @@ package target
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"redust/benchmarks/measure"
+	"redust/tests/redis"
 )
 
 func TestParseSpec(t *testing.T) {
@@ -45,10 +45,7 @@ func TestStartReportsLastWords(t *testing.T) {
 }
 
 func TestStartAndStopRedis(t *testing.T) {
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("no redis-server on this machine")
-	}
+	path := redis.Tool(t, "redis-server")
 	base := t.TempDir()
 	s, err := Start(Standard("redis", path, 1), base, measure.StartClock())
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"redust/tests/random"
+	"redust/tests/redis"
 	"redust/tests/script"
 	"redust/tests/server"
 )
@@ -130,16 +131,11 @@ func (u *up) fill(seed uint64, n int) {
 	}
 }
 
-func oracle(t *testing.T) string {
-	t.Helper()
-	bin, err := server.Find("redis-server")
-	if err != nil {
-		t.Skip(err)
-	}
-	return bin
-}
+func oracle(t *testing.T) string { t.Helper(); return redis.Tool(t, "redis-server") }
 
-// TestTheirs loads what a redis-server has written.
+// TestTheirs loads what a redis-server has written, and must come to what that server comes to
+// when it starts again. That is not always what it had: a BITFIELD that overflows with FAIL
+// may lengthen its string, of which Redis tells the file nothing.
 func TestTheirs(t *testing.T) {
 	bin := oracle(t)
 	for i, args := range [][]string{
@@ -160,8 +156,10 @@ func TestTheirs(t *testing.T) {
 			theirs.do("SET", "n", "1")
 			theirs.do("SELECT", "3")
 			theirs.do("SET", "other", "database", "PX", "100000000")
-			want := theirs.digest()
 			theirs.kill()
+			again := start(t, bin, dir, args...)
+			want := again.digest()
+			again.kill()
 			ours := start(t, binary, dir)
 			if got := ours.digest(); got != want {
 				t.Errorf("digest %s, want %s\n%s", got, want, ours.Log())

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"redust/tests/redis"
 	"redust/tests/server"
 )
 
@@ -45,7 +46,7 @@ func TestRedust(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	oracle, _ := server.Find("redis-server") // without it nothing is compared
+	oracle := redis.Tool(t, "redis-server")
 	for _, policy := range policies {
 		t.Run(policy, func(t *testing.T) {
 			o := options(t, bin, 6)
@@ -85,10 +86,7 @@ func TestRedust(t *testing.T) {
 // seconds, but not the replies, and so loses what it has acknowledged even if only the process
 // dies.
 func TestRedis(t *testing.T) {
-	bin, err := server.Find("redis-server")
-	if err != nil {
-		t.Skip(err)
-	}
+	bin := redis.Tool(t, "redis-server")
 	o := options(t, bin, 5)
 	o.Args = []string{"--appendfsync", "no", "--enable-debug-command", "yes"}
 	play(t, o)
@@ -97,13 +95,10 @@ func TestRedis(t *testing.T) {
 // TestLoss plays it with a server that loses what it has acknowledged, which must fail; so
 // the test can.
 func TestLoss(t *testing.T) {
-	bin, err := server.Find("redis-server")
-	if err != nil {
-		t.Skip(err)
-	}
+	bin := redis.Tool(t, "redis-server")
 	o := options(t, bin, 3)
 	o.Args = []string{"--appendonly", "no"}
-	_, err = Run(o)
+	_, err := Run(o)
 	if err == nil || !strings.Contains(err.Error(), "was acknowledged") {
 		t.Errorf("a server that saves nothing: %v", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"redust/tests/redis"
 	"redust/tests/server"
 )
 
@@ -22,10 +23,7 @@ func TestOracle(t *testing.T) {
 	if !*ask {
 		t.Skip("needs -oracle (make oracle): plays every script against redis-server")
 	}
-	bin, err := server.Find("redis-server")
-	if err != nil {
-		t.Skip(err)
-	}
+	bin := redis.Tool(t, "redis-server")
 	playAll(t, bin, false, *rewrite)
 }
 
@@ -36,10 +34,7 @@ func TestRedust(t *testing.T) {
 	}
 	bin, err := server.Redust(t.TempDir())
 	if err != nil {
-		if os.Getenv("REDUST_BIN") != "" || !strings.Contains(err.Error(), "no main package yet") {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	playAll(t, bin, true, false)
 }
@@ -74,10 +69,7 @@ func playAll(t *testing.T, bin string, redust, rewrite bool) {
 // TestFindsDifference proves on a wrong expectation that the comparison can fail, under each
 // protocol, and that recording then makes it hold.
 func TestFindsDifference(t *testing.T) {
-	bin, err := server.Find("redis-server")
-	if err != nil {
-		t.Skip(err)
-	}
+	bin := redis.Tool(t, "redis-server")
 	path := filepath.Join(t.TempDir(), "wrong.txt")
 	if err := os.WriteFile(path, []byte("> SET a 1\nOK\n# kept\n> GET a\n\"2\"\n"), 0o600); err != nil {
 		t.Fatal(err)

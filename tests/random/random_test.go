@@ -4,12 +4,12 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"redust/tests/redis"
 	"redust/tests/script"
 	"redust/tests/server"
 )
@@ -20,14 +20,10 @@ var (
 	first  = flag.Uint64("seed", 1, "the first seed; each next plan takes the next")
 )
 
-// redis starts redis-server, or skips.
-func redis(t *testing.T, args ...string) *server.Server {
+// oracle starts redis-server.
+func oracle(t *testing.T, args ...string) *server.Server {
 	t.Helper()
-	bin, err := server.Find("redis-server")
-	if err != nil {
-		t.Skip(err)
-	}
-	return start(t, bin, args...)
+	return start(t, redis.Tool(t, "redis-server"), args...)
 }
 
 func start(t *testing.T, bin string, args ...string) *server.Server {
@@ -51,12 +47,9 @@ func TestRedust(t *testing.T) {
 	}
 	bin, err := server.Redust(t.TempDir())
 	if err != nil {
-		if os.Getenv("REDUST_BIN") != "" || !strings.Contains(err.Error(), "no main package yet") {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		t.Fatal(err)
 	}
-	ours, theirs := start(t, bin), redis(t)
+	ours, theirs := start(t, bin), oracle(t)
 	ctx, cancel := context.WithTimeout(context.Background(), *period)
 	defer cancel()
 	played, err := For(ctx, ours.Dial, theirs.Dial, *first, *length, func(s string) { t.Log(s) })
@@ -72,7 +65,7 @@ func TestSame(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
-	a, b := redis(t), redis(t)
+	a, b := oracle(t), oracle(t)
 	ctx, cancel := context.WithTimeout(context.Background(), *period)
 	defer cancel()
 	played, err := For(ctx, a.Dial, b.Dial, *first, *length, func(s string) { t.Log(s) })
@@ -88,7 +81,7 @@ func TestSame(t *testing.T) {
 // TestPlantedConfiguration: one server keeps HyperLogLogs sparse for longer. It shows in the
 // stored bytes alone, and Shrink must arrive at PFADD and what reads it.
 func TestPlantedConfiguration(t *testing.T) {
-	a, b := redis(t), redis(t, "--hll-sparse-max-bytes", "100")
+	a, b := oracle(t), oracle(t, "--hll-sparse-max-bytes", "100")
 	g := NewGen(7)
 	d, err := Run(a.Dial, b.Dial, g.Plan(3000), g.Batch)
 	if err != nil || d == nil {
@@ -124,7 +117,7 @@ func (l *liar) Receive(timeout time.Duration) ([]byte, error) {
 
 // TestPlantedReply: an altered reply among thousands is found, whatever its type.
 func TestPlantedReply(t *testing.T) {
-	a, b := redis(t), redis(t)
+	a, b := oracle(t), oracle(t)
 	for name, change := range map[string]func([]byte) []byte{
 		"integer": func(raw []byte) []byte {
 			if raw[0] != ':' || string(raw) == ":42\r\n" {
@@ -170,7 +163,7 @@ func TestPlantedReply(t *testing.T) {
 // TestPlantedData: a key that no reply has shown, changed behind the plan's back, is found in
 // the data set.
 func TestPlantedData(t *testing.T) {
-	a, b := redis(t), redis(t)
+	a, b := oracle(t), oracle(t)
 	for _, change := range [][]string{
 		{"SET", "other", "1"}, {"APPEND", "k", "x"}, {"EXPIREAT", "k", "4102444800"}, {"SETRANGE", "k", "0", "v"}, {"DEL", "k"},
 	} {

@@ -23,14 +23,26 @@ type Oracle struct {
 	r *bufio.Reader
 }
 
-// Start starts redis-server on a socket file of its own, so that no port can
-// be taken; the test is skipped where no such program is installed.
+// Tool returns the path of a program that comes with Redis. A test that needs one where it is
+// not installed fails, lest nobody notice that nothing was compared; with -short it is skipped.
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	switch {
+	case err == nil:
+	case testing.Short():
+		t.Skip(err)
+	default:
+		t.Fatalf("%v (make deps installs it, and go test -short does without)", err)
+	}
+	return path
+}
+
+// Start starts redis-server on a socket file of its own, so that no port can be taken. What
+// it needs is there as Tool says.
 func Start(t testing.TB, args ...string) *Oracle {
 	t.Helper()
-	bin, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("redis-server is not installed")
-	}
+	bin := Tool(t, "redis-server")
 	dir := t.TempDir()
 	sock := filepath.Join(dir, "s")
 	cmd := exec.Command(bin, append([]string{"--port", "0", "--unixsocket", sock, "--save", "", "--dir", dir}, args...)...)
