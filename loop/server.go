@@ -313,8 +313,9 @@ func (s *Server) OnClose(gc gnet.Conn, err error) gnet.Action {
 // disconnected forgets a client; on the executor.
 func (s *Server) disconnected(c *client) {
 	if s.queue != nil {
-		// What it asked for before it closed its side was run in this round or earlier.
-		if !c.closing || c.soon {
+		// What it asked for before it closed its side was run in this round or earlier. In the
+		// middle of a script the reply is half written, and will be cut off.
+		if (!c.closing || c.soon) && c.Flags&cmd.ClientInScript == 0 {
 			s.writeAll(c)
 		}
 		if c.waitAt == 0 {
@@ -537,7 +538,7 @@ func (s *Server) sendPending() {
 			s.Cmd.Broadcast()
 			continue
 		}
-		if c.Flags&cmd.ClientInScript != 0 && !c.closing {
+		if c.Flags&cmd.ClientInScript != 0 && (!c.closing || c.soon) {
 			continue // its reply is half written
 		}
 		if !c.closing || c.soon {
