@@ -44,8 +44,9 @@ func writeCommands(d disk.FS, path string, s *rdb.Snapshot, o *rdb.WriteOptions,
 		w.b = fmt.Appendf(w.b, "#TS:%d\r\n", unix)
 	}
 	w.all(s)
+	w.spill(0)
 	o.Pace.Done()
-	if w.spill(0); w.err == nil {
+	if w.err == nil {
 		w.err = f.Sync()
 	}
 	if err := f.Close(); w.err == nil {

@@ -216,7 +216,7 @@ func (w *Writer) turn(r *Rewrite, at int64) error {
 // increment of Turn. It returns when that is done or has failed.
 func (r *Rewrite) Write(s *rdb.Snapshot, asRDB bool, o rdb.WriteOptions) error {
 	defer r.progress.Finish()
-	if err := <-r.turned; err != nil {
+	if err := r.await(r.turned); err != nil {
 		return err
 	}
 	w := r.w
@@ -254,9 +254,9 @@ func (w *Writer) writeBase(p Place, name string, s *rdb.Snapshot, asRDB bool, o 
 // tell tells the writer that its file counts now, and has a base of so many bytes.
 func (r *Rewrite) tell(size int64) {
 	w := r.w
-	done := make(chan struct{})
+	done := make(chan error, 1)
 	w.order(func() {
-		defer close(done)
+		defer func() { done <- nil }()
 		if r.kind != Alone && w.cur != r.f {
 			return // closed in this very moment
 		}
@@ -272,7 +272,7 @@ func (r *Rewrite) tell(size int64) {
 			w.is(Status{})
 		}
 	})
-	<-done
+	_ = r.await(done) // it is done, now or later
 }
 
 // good tells whether the increment has taken all that came since the turn.
@@ -291,7 +291,19 @@ func (r *Rewrite) good() error {
 			answer <- nil
 		}
 	})
-	return <-answer
+	return r.await(answer)
+}
+
+// await returns what the writer says, or ErrCancelled: a writer that cannot write says nothing
+// until the executor's clock ticks, and an executor that is about to end waits for the rewrite.
+// The channel has room for what then comes too late.
+func (r *Rewrite) await(answer <-chan error) error {
+	select {
+	case err := <-answer:
+		return err
+	case <-r.progress.Stopped():
+		return rdb.ErrCancelled
+	}
 }
 
 // publish names the base and the increment in the manifest, and all else as history.
@@ -427,7 +439,7 @@ func (w *Writer) Start(p Place, s *rdb.Snapshot, asRDB bool, o rdb.WriteOptions)
 			return errors.Join(err, f.Close())
 		}
 	}
-	for _, file := range m.Incr {
+	for _, file := range m.Files() {
 		if err := syncFile(p.FS, p.Path(file.Name)); err != nil {
 			return errors.Join(fmt.Errorf("aof: sync %s: %w", file.Name, err), f.Close())
 		}

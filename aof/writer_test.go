@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"redust/db"
+	"redust/internal/disk"
 	"redust/internal/disk/faulty"
 	"redust/rdb"
 )
@@ -592,4 +593,69 @@ func countSets(x *Batch) (n int) {
 	}
 	x.Release()
 	return n
+}
+
+// fullFS is the machine's, whose increments are full when asked to be.
+type fullFS struct {
+	disk.FS
+	full *atomic.Bool
+}
+
+type fullFile struct {
+	disk.File
+	fs fullFS
+}
+
+func (d fullFS) Create(name string) (disk.File, error) {
+	f, err := d.FS.Create(name)
+	if err == nil && strings.Contains(name, "incr") {
+		f = fullFile{f, d}
+	}
+	return f, err
+}
+
+func (f fullFile) Write(b []byte) (int, error) {
+	if f.fs.full.Load() {
+		return 0, syscall.ENOSPC
+	}
+	return f.File.Write(b)
+}
+
+// TestEndRewriteOnFullDisk: a rewrite that waits for a writer that cannot write ends when it is
+// told to, though no clock ticks: the executor waits for it when the server ends.
+func TestEndRewriteOnFullDisk(t *testing.T) {
+	d := fullFS{disk.OS{}, new(atomic.Bool)}
+	w := NewWriter(Options{
+		Log: func(Level, string) {}, Advanced: func() {}, Changed: func(Status) {}, Slow: func(string, int64) {},
+		Aside: func(f func()) { go f() }, Mono: func() int64 { return 0 }, Pause: func() {},
+	})
+	ks := db.New(1, func() uint64 { return 1 })
+	p := Place{FS: d, Root: t.TempDir(), Dir: "a", Name: "x"}
+	if err := w.Start(p, rdb.Take(ks), true, rdb.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	r := w.NewRewrite(Next, p)
+	if err := r.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	ping := []byte("*1\r\n$4\r\nPING\r\n")
+	d.full.Store(true)
+	w.Append(ping, 1)
+	snap := rdb.Take(ks)
+	r.Turn()
+	wrote := make(chan error, 1)
+	go func() { wrote <- r.Write(snap, true, rdb.WriteOptions{}) }()
+	if err := w.Flush(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("flush: %v", err)
+	}
+	r.Progress().Cancel()
+	r.Progress().Cancel()
+	select {
+	case err := <-wrote:
+		if !errors.Is(err, rdb.ErrCancelled) {
+			t.Errorf("the rewrite: %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the rewrite does not end")
+	}
 }

@@ -146,7 +146,8 @@ const evictSlice = 500
 func (s *Server) makeRoom() bool {
 	limit := s.Cfg.MaxMemory
 	fits := func() bool { return s.UsedMemory() <= limit }
-	if fits() || s.KS.Paused || s.KS.Frozen || s.Loading.On { // a paused data set loses no keys, nor half a one
+	// A paused data set loses no keys, nor does half a one, nor one that a script is in the middle of.
+	if fits() || s.KS.Paused || s.KS.Frozen || s.Loading.On || s.Busy() {
 		return true
 	}
 	from := s.Clock()

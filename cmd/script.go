@@ -165,6 +165,9 @@ func (s *Server) goOn() {
 	}
 	t.busy = false
 	cl.Flags &^= ClientInScript
+	if c.Cmd == s.exec {
+		c.Args = execWords // hold has kept those of the command inside
+	}
 	s.mono = t.held.mono
 	mark := t.held.mark
 	t.held = heldScript{}
@@ -174,12 +177,16 @@ func (s *Server) goOn() {
 	s.conclude(c, mark, t.err)
 	if cl.Flags&clientGone != 0 {
 		cl.Out.B = nil
+		s.endMulti(cl)
 		s.forget(cl)
 	}
 	if cl.Conn != nil {
 		cl.Conn.Send()
 	}
 }
+
+// execWords is EXEC as MONITOR and the slow log show it.
+var execWords = [][]byte{[]byte("EXEC")}
 
 // kill ends the script that is busy, by SCRIPT KILL or FUNCTION KILL.
 func (c *Ctx) killScript(function bool, text string) error {

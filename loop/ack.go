@@ -49,10 +49,11 @@ import (
 // the other: then the writer posts the task. A reactor that never runs out of events yields
 // after yieldAfterNs.
 type awaiting struct {
-	clients []*client
-	some    bool     // somebody has waited since the steering last looked
-	sinceNs int64    // when the first of them came, or the journal last moved
-	buffers [][]byte // empty ones
+	clients   []*client
+	releasing bool     // in releaseAll
+	some      bool     // somebody has waited since the steering last looked
+	sinceNs   int64    // when the first of them came, or the journal last moved
+	buffers   [][]byte // empty ones
 }
 
 const (
@@ -128,7 +129,9 @@ func (a *awaiting) giveBack(b []byte) {
 
 // offerTurn posts a turn of the writer, if turns are taken.
 func (s *Server) offerTurn() {
-	if s.queue == nil && s.cfg.AppendFsync != config.FsyncAlways && !s.turn.Swap(true) {
+	// Who goes on in the middle of a turn waits for the writer's report: turns that beget turns
+	// would leave the sockets alone for as long as he has sent much.
+	if s.queue == nil && s.cfg.AppendFsync != config.FsyncAlways && !s.awaits.releasing && !s.turn.Swap(true) {
 		s.Post(s.takeTurn)
 	}
 }
@@ -170,6 +173,8 @@ func (s *Server) releaseAll() {
 	s.moved.Store(false)
 	a := &s.awaits
 	acked := s.acked()
+	a.releasing = true
+	defer func() { a.releasing = false }()
 	all := a.clients
 	a.clients = nil // who is served below may come to wait again
 	n := 0

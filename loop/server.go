@@ -524,7 +524,7 @@ func (s *Server) sendPending() {
 	later, kept := s.sendsLater(), 0
 	for i := 0; i < len(s.pending); i++ {
 		c := s.pending[i]
-		if c.late && later && !c.gone {
+		if c.late && later && !c.gone && len(c.Out.B) < keptLate {
 			s.pending[kept] = c
 			kept++
 			continue
@@ -565,6 +565,9 @@ func (s *Server) sendPending() {
 		s.queue.dispatch()
 	}
 }
+
+// keptLate is how much one client may have waiting for the end of the round, bytes.
+const keptLate = 64 << 10
 
 // sendsLater tells whether what many clients are sent, messages and invalidations, waits until
 // all have been served whose requests are there: then a client that is sent much gets

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"redust/internal/blocking"
 )
 
 // Pace makes who writes a snapshot in the background give way where processors are short. With
@@ -56,9 +58,7 @@ func (p *Pace) Rest() {
 		return
 	}
 	if now.Before(p.until) {
-		// A plain system call: nobody is to be woken for the processor.
-		rest := unix.NsecToTimespec(min(restShare*worked, restMost).Nanoseconds())
-		_ = unix.Nanosleep(&rest, nil) // a signal ends it early, which does no harm
+		blocking.Sleep(min(restShare*worked, restMost).Nanoseconds())
 		now = time.Now()
 		p.looked, p.preempted = now, stopped()
 	} else if now.Sub(p.looked) >= lookEvery {

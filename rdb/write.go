@@ -137,17 +137,25 @@ func AuxFields(version string, nowUnix, usedMemory int64, aof bool) []Aux {
 type Progress struct {
 	keys    atomic.Int64
 	stopped atomic.Bool
+	stop    chan struct{} // closed by the first Cancel
 	over    chan struct{}
 }
 
 // NewProgress returns that of a writer that is about to start.
-func NewProgress() *Progress { return &Progress{over: make(chan struct{})} }
+func NewProgress() *Progress { return &Progress{stop: make(chan struct{}), over: make(chan struct{})} }
 
 // Keys is the number of keys that have been written.
 func (p *Progress) Keys() int64 { return p.keys.Load() }
 
 // Cancel makes the writer give up, soon.
-func (p *Progress) Cancel() { p.stopped.Store(true) }
+func (p *Progress) Cancel() {
+	if !p.stopped.Swap(true) {
+		close(p.stop)
+	}
+}
+
+// Stopped is closed once somebody has called Cancel.
+func (p *Progress) Stopped() <-chan struct{} { return p.stop }
 
 // Cancelled tells whether somebody has called Cancel.
 func (p *Progress) Cancelled() bool { return p.stopped.Load() }

@@ -53,10 +53,16 @@ func Fdatasync(fd int) error {
 	}
 }
 
+// Sleep sleeps for so many nanoseconds and some 50 us more, or until a signal comes.
+func Sleep(ns int64) {
+	ts := unix.NsecToTimespec(ns)
+	_, _ = call(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+}
+
 // EpollWait waits for events of an epoll instance, timeoutMs milliseconds at most (-1: for
 // ever), and returns how many it has put into events, which must not be empty.
 func EpollWait(epoll int, events []unix.EpollEvent, timeoutMs int) (int, error) {
-	n, errno := call(unix.SYS_EPOLL_WAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(timeoutMs))
+	n, errno := call(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(timeoutMs))
 	if errno != 0 {
 		return 0, errno
 	}
