@@ -499,7 +499,14 @@ func (m *matcher) replace(out *bytes.Buffer, repl lua.LValue, s, e int) {
 		}
 		return
 	case *lua.LTable:
-		v = m.L.GetTable(repl, m.capture(0, s, e))
+		k := m.capture(0, s, e)
+		v = lua.LNil
+		if n, ok := k.(lua.LNumber); ok && mayBeSparse(n) {
+			v = find(repl, n)
+		}
+		if v == lua.LNil {
+			v = m.L.GetTable(repl, k)
+		}
 	case *lua.LFunction:
 		m.L.Push(repl)
 		m.L.Call(m.push(s, e, true), 1)
