@@ -243,7 +243,7 @@ func (j *jsonLib) appendTable(L *lua.LState, b []byte, t *lua.LTable, depth int)
 			if i > 1 {
 				b = append(b, ',')
 			}
-			b = j.append(L, b, t.RawGetInt(i), depth)
+			b = j.append(L, b, get(t, lua.LNumber(i)), depth)
 		}
 		return append(b, ']')
 	}

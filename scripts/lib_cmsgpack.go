@@ -84,7 +84,7 @@ func appendMsgTable(L *lua.LState, b []byte, t *lua.LTable, depth int) []byte {
 	if isList && n == max {
 		b = msgp.AppendArrayHeader(b, uint32(n))
 		for i := 1; i <= n; i++ {
-			b = appendMsg(L, b, t.RawGetInt(i), depth)
+			b = appendMsg(L, b, get(t, lua.LNumber(i)), depth)
 		}
 		return b
 	}
@@ -261,7 +261,7 @@ func unpackMap(L *lua.LState, b []byte, n, depth int) (lua.LValue, []byte) {
 				L.Error(lua.LString("table index is NaN"), 0)
 			}
 		}
-		t.RawSet(k, v)
+		set(t, k, v)
 	}
 	return t, b
 }

@@ -11,7 +11,7 @@ import (
 // the last digit.
 
 func (s *state) mathFunctions() map[string]lua.LGFunction {
-	t := map[string]lua.LGFunction{"random": s.mathRandom, "randomseed": s.mathRandomSeed, "max": mathMost(math.Max), "min": mathMost(math.Min),
+	t := map[string]lua.LGFunction{"random": s.mathRandom, "randomseed": s.mathRandomSeed, "max": mathMost(func(x, most float64) bool { return x > most }), "min": mathMost(func(x, least float64) bool { return x < least }),
 		"modf": mathModf, "frexp": mathFrexp}
 	for name, f := range map[string]func(float64) float64{"abs": math.Abs, "ceil": math.Ceil, "floor": math.Floor, "sqrt": math.Sqrt,
 		"exp": math.Exp, "log": math.Log, "log10": log10, "sin": math.Sin, "cos": math.Cos, "tan": math.Tan, "asin": math.Asin,
@@ -54,14 +54,17 @@ func fmod(x, y float64) float64 {
 
 func ldexp(x, exp float64) float64 { return math.Ldexp(x, int(int32(wholeNumber(exp)))) }
 
-// mathMost folds the arguments, of which there must be one.
-func mathMost(f func(x, y float64) float64) lua.LGFunction {
+// mathMost is the argument, of which there must be one, that stands before all earlier ones.
+// As in C, what is not a number stands before none, and -0 not before 0.
+func mathMost(before func(x, y float64) bool) lua.LGFunction {
 	return func(L *lua.LState) int {
-		x := number(L, 1)
+		most := number(L, 1)
 		for i := 2; i <= L.GetTop(); i++ {
-			x = f(x, number(L, i))
+			if x := number(L, i); before(x, most) {
+				most = x
+			}
 		}
-		L.Push(lua.LNumber(x))
+		L.Push(lua.LNumber(most))
 		return 1
 	}
 }

@@ -443,9 +443,7 @@ func (s *state) gsub(L *lua.LState) int {
 		e := m.match(at, p)
 		if e >= 0 {
 			n++
-			before := out.Len()
 			m.replace(&out, repl, at, e)
-			m.burnFor((out.Len() - before) / bytesPerFuel)
 		}
 		switch {
 		case e > at:
@@ -464,7 +462,7 @@ func (s *state) gsub(L *lua.LState) int {
 		}
 	}
 	if at < len(src) {
-		out.WriteString(src[at:])
+		m.write(&out, src[at:])
 	}
 	L.Push(lua.LString(out.String()))
 	L.Push(lua.LNumber(n))
@@ -476,10 +474,11 @@ func (m *matcher) replace(out *bytes.Buffer, repl lua.LValue, s, e int) {
 	var v lua.LValue
 	switch repl := repl.(type) {
 	case lua.LString:
+		m.burnFor(len(repl) / bytesPerFuel)
 		for i := 0; i < len(repl); i++ {
 			c := repl[i]
 			if c != '%' {
-				out.WriteByte(c)
+				m.writeByte(out, c)
 				continue
 			}
 			if i++; i == len(repl) {
@@ -489,17 +488,24 @@ func (m *matcher) replace(out *bytes.Buffer, repl lua.LValue, s, e int) {
 			}
 			switch {
 			case c-'0' > 9:
-				out.WriteByte(c)
+				m.writeByte(out, c)
 			case c == '0':
-				out.WriteString(m.src[s:e])
+				m.write(out, m.src[s:e])
 			default:
 				text, _ := textOf(m.capture(int(c-'1'), s, e))
-				out.WriteString(text)
+				m.write(out, text)
 			}
 		}
 		return
 	case *lua.LTable:
-		v = m.L.GetTable(repl, m.capture(0, s, e))
+		k := m.capture(0, s, e)
+		v = lua.LNil
+		if n, ok := k.(lua.LNumber); ok && mayBeSparse(n) {
+			v = find(repl, n)
+		}
+		if v == lua.LNil {
+			v = m.L.GetTable(repl, k)
+		}
 	case *lua.LFunction:
 		m.L.Push(repl)
 		m.L.Call(m.push(s, e, true), 1)
@@ -507,12 +513,28 @@ func (m *matcher) replace(out *bytes.Buffer, repl lua.LValue, s, e int) {
 		m.L.Pop(1)
 	}
 	if lua.LVIsFalse(v) {
-		out.WriteString(m.src[s:e])
+		m.write(out, m.src[s:e])
 		return
 	}
 	text, ok := textOf(v)
 	if !ok {
 		raise(m.L, "invalid replacement value (a %s)", v.Type().String())
 	}
+	m.write(out, text)
+}
+
+// write adds to what gsub returns: one replacement may have very many pieces.
+func (m *matcher) write(out *bytes.Buffer, text string) {
+	if out.Len()+len(text) > longest {
+		raise(m.L, "string length overflow")
+	}
+	m.burnFor(1 + len(text)/bytesPerFuel)
 	out.WriteString(text)
+}
+
+func (m *matcher) writeByte(out *bytes.Buffer, c byte) {
+	if out.Len() >= longest {
+		raise(m.L, "string length overflow")
+	}
+	out.WriteByte(c)
 }

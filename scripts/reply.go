@@ -140,7 +140,7 @@ func (r *reply) pairs() lua.LValue {
 		k := r.value()
 		v := r.value()
 		if k != lua.LNil {
-			t.RawSet(k, v)
+			set(t, k, v)
 		}
 	}
 	return r.field("map", t)
@@ -151,7 +151,7 @@ func (r *reply) set() lua.LValue {
 	t := r.L.CreateTable(0, int(n))
 	for ; n > 0; n-- {
 		if k := r.value(); k != lua.LNil {
-			t.RawSet(k, lua.LTrue)
+			set(t, k, lua.LTrue)
 		}
 	}
 	return r.field("set", t)

@@ -18,7 +18,7 @@ func openers() []func(*lua.LState) {
 
 // baseNames are the functions of gopher-lua that scripts may have as they are.
 func baseNames() []string {
-	return []string{"assert", "error", "ipairs", "next", "pairs", "rawequal", "rawget",
+	return []string{"assert", "error", "ipairs", "next", "pairs", "rawequal",
 		"select", "type", "_VERSION"}
 }
 
@@ -114,7 +114,7 @@ func (s *state) writable(L *lua.LState, i int) *lua.LTable {
 func (s *state) baseFunctions() map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
 		"pcall": s.pcall, "xpcall": s.xpcall, "tostring": s.toString, "tonumber": s.toNumber,
-		"rawset": s.rawSet, "setmetatable": s.setMetatable, "getmetatable": s.getMetatable,
+		"rawget": rawGet, "rawset": s.rawSet, "setmetatable": s.setMetatable, "getmetatable": s.getMetatable,
 		"loadstring": s.loadString, "load": s.loadPieces,
 		"unpack": s.unpack, "collectgarbage": s.collectGarbage, "gcinfo": s.gcInfo,
 	}
@@ -211,6 +211,11 @@ func (s *state) toString(L *lua.LState) int {
 	return 1
 }
 
+func rawGet(L *lua.LState) int {
+	L.Push(get(L.CheckTable(1), L.CheckAny(2)))
+	return 1
+}
+
 func (s *state) rawSet(L *lua.LState) int {
 	t := s.writable(L, 1)
 	L.CheckAny(2)
@@ -223,7 +228,7 @@ func (s *state) rawSet(L *lua.LState) int {
 			L.Error(lua.LString("table index is NaN"), 0)
 		}
 	}
-	t.RawSet(L.Get(2), L.Get(3))
+	set(t, L.Get(2), L.Get(3))
 	L.SetTop(1)
 	return 1
 }
@@ -281,7 +286,7 @@ func (s *state) unpack(L *lua.LState) int {
 	}
 	s.g.burn(L, (to-from)/16)
 	for i := from; i <= to; i++ {
-		L.Push(t.RawGet(lua.LNumber(i)))
+		L.Push(get(t, lua.LNumber(i)))
 	}
 	return to - from + 1
 }

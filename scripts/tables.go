@@ -105,7 +105,7 @@ func (s *state) tableInsert(L *lua.LState) int {
 	at := t.Len() + 1
 	switch L.GetTop() {
 	case 2:
-		t.RawSetInt(at, L.Get(2))
+		set(t, lua.LNumber(at), L.Get(2))
 		return 0
 	case 3:
 	default:
@@ -115,15 +115,17 @@ func (s *state) tableInsert(L *lua.LState) int {
 	switch {
 	case n >= 1 && n < at:
 		s.g.burn(L, (at-n)/64)
+		size := len(arrayOf(t))
 		t.Insert(n, L.Get(3))
+		settle(t, size)
 		return 0
 	case n < 1: // all values move up
 		for i := at; i > n; i-- {
 			s.g.burn(L, 1)
-			t.RawSet(lua.LNumber(i), t.RawGet(lua.LNumber(i-1)))
+			set(t, lua.LNumber(i), get(t, lua.LNumber(i-1)))
 		}
 	}
-	t.RawSet(lua.LNumber(n), L.Get(3))
+	set(t, lua.LNumber(n), L.Get(3))
 	return 0
 }
 
@@ -159,7 +161,7 @@ func (s *state) tableConcat(L *lua.LState) int {
 	b := s.text[:0]
 	for i := from; i <= to; i++ {
 		before := len(b)
-		switch v := t.RawGet(lua.LNumber(i)).(type) {
+		switch v := get(t, lua.LNumber(i)).(type) {
 		case lua.LString:
 			b = append(b, v...)
 		case lua.LNumber:

@@ -152,7 +152,7 @@ func init() {
 				if t.Metatable != lua.LNil && g.s.locked(t) {
 					L.RaiseError(readOnly)
 				}
-				if k, ok := sparseKey(L, argB(inst)); ok && t.Metatable == lua.LNil && argC(inst)&isConstant == 0 && setSparse(t, k, L.Get(argC(inst)+1)) {
+				if k, ok := sparseKey(L, argB(inst)); ok && g.s.assign(L, t, k, operandOf(L, argC(inst))) {
 					return 0
 				}
 			}
@@ -163,24 +163,34 @@ func init() {
 	jumpTable[lua.OP_GETTABLE] = func(L *lua.LState, inst uint32, f unsafe.Pointer) int {
 		if k, ok := sparseKey(L, argC(inst)); ok && globalOf(L) != nil {
 			if t, ok := L.Get(argB(inst) + 1).(*lua.LTable); ok {
-				v := t.RawGetH(k)
-				run := getAny(L, inst, f)
-				if v != lua.LNil && L.Get(argA(inst)+1) == lua.LNil {
+				if v := find(t, k); v != lua.LNil {
+					if L.GetTop() <= argA(inst) {
+						L.SetTop(argA(inst) + 1) // after a call it is below what may be written
+					}
 					L.Replace(argA(inst)+1, v)
+					return 0
 				}
-				return run
 			}
 		}
 		return getAny(L, inst, f)
 	}
-	set := jumpTable[lua.OP_SETGLOBAL]
+	setList := jumpTable[lua.OP_SETLIST]
+	jumpTable[lua.OP_SETLIST] = func(L *lua.LState, inst uint32, f unsafe.Pointer) int {
+		t, ok := L.Get(argA(inst) + 1).(*lua.LTable)
+		run := setList(L, inst, f)
+		if ok {
+			overrule(t)
+		}
+		return run
+	}
+	setGlobal := jumpTable[lua.OP_SETGLOBAL]
 	jumpTable[lua.OP_SETGLOBAL] = func(L *lua.LState, inst uint32, f unsafe.Pointer) int {
 		if g := globalOf(L); g != nil {
 			if t, ok := L.Get(lua.EnvironIndex).(*lua.LTable); ok && g.s.locked(t) {
 				L.RaiseError(readOnly)
 			}
 		}
-		return set(L, inst, f)
+		return setGlobal(L, inst, f)
 	}
 	concat := jumpTable[lua.OP_CONCAT]
 	jumpTable[lua.OP_CONCAT] = func(L *lua.LState, inst uint32, f unsafe.Pointer) int {
@@ -189,35 +199,6 @@ func init() {
 		}
 		return concat(L, inst, f)
 	}
-}
-
-// sparseAbove is the first number that may be kept beside a table's array. gopher-lua has
-// all positive integers in it: a table with the single key 12345678, as scripts that mark ids
-// have it, would take 200 MB.
-const sparseAbove = 1 << 16
-
-// sparseKey is the number in a register, if it is so high.
-func sparseKey(L *lua.LState, reg int) (lua.LNumber, bool) {
-	if reg&isConstant != 0 {
-		return 0, false
-	}
-	k, ok := L.Get(reg + 1).(lua.LNumber)
-	return k, ok && k > sparseAbove
-}
-
-// setSparse puts a value beside the array if there would be more holes than values in it.
-func setSparse(t *lua.LTable, k lua.LNumber, v lua.LValue) bool {
-	if float64(k) <= float64(2*t.Len()+sparseAbove) {
-		if t.RawGetH(k) != lua.LNil {
-			t.RawSetH(k, lua.LNil) // the array has it from now on
-		}
-		return false
-	}
-	if t.MaxN() == 0 {
-		t.RawSetInt(1, lua.LNil) // Next takes a number for a place in the array if there is none
-	}
-	t.RawSetH(k, v)
-	return true
 }
 
 // concat joins the registers from b to c in register a, if all of them are text or numbers.
