@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,8 +56,11 @@ type scripting struct {
 	to       targets // where its effects go
 	began    int64   // monotonic, nanoseconds
 	sliceAt  int64   // when its slice began, likewise
-	heap     int64   // live bytes when it began
+	heap     int64   // live bytes beyond what is stored, when it began or at their least
+	stored   int64   // bytes of the data set at the last look
 	turns    int
+
+	collected chan struct{} // closed once a collection that was begun for its sake is done
 
 	stage *scripts.Stage
 	cmd   *Ctx  // the command on the stage
@@ -363,8 +367,12 @@ func (h scriptHost) Pace() (killed string) {
 	return t.kill
 }
 
-// memory looks at how much the heap has grown since the script began, now and then, and
-// tells whether it is too much.
+// memory looks at how much the heap has grown since the script began, beyond what was
+// stored, now and then, and tells whether it is too much. Much of it may be garbage: values
+// that were deleted leave the count of what is stored at once and the heap at the next
+// collection. So what the data set shrinks by is taken off, until the heap shows that it is
+// collected, and no script ends before a collection has had its say: one beside the script,
+// which can miss what became garbage meanwhile, and if that does not help one that is waited for.
 func (h scriptHost) memory(now int64) string {
 	const firstNs, every = 2e6, 32
 	t := &h.s.scripting
@@ -374,14 +382,46 @@ func (h scriptHost) memory(now int64) string {
 	if t.turns++; t.turns > 1 && t.turns%every != 0 {
 		return ""
 	}
-	grown := h.s.Host.Process().HeapLive - h.s.KS.Bytes()
 	if t.turns == 1 {
-		t.heap = grown
+		t.stored = h.s.KS.Bytes()
+		t.heap = h.s.Host.Process().HeapLive - t.stored
+		t.collected = nil
 	}
-	if grown-t.heap > maxScriptBytes {
+	if !h.outgrown() {
+		t.collected = nil
+		return ""
+	}
+	if t.collected == nil {
+		done := make(chan struct{})
+		t.collected = done
+		go func() {
+			runtime.GC()
+			close(done)
+		}()
+		return ""
+	}
+	select {
+	case <-t.collected:
+	default:
+		return ""
+	}
+	runtime.GC()
+	t.collected = nil
+	if h.outgrown() {
 		return "not enough memory"
 	}
 	return ""
+}
+
+// outgrown compares the heap with what it was.
+func (h scriptHost) outgrown() bool {
+	t := &h.s.scripting
+	stored := h.s.KS.Bytes()
+	grown := h.s.Host.Process().HeapLive - stored
+	t.heap += max(0, t.stored-stored)
+	t.stored = stored
+	t.heap = min(t.heap, grown)
+	return grown-t.heap > maxScriptBytes
 }
 
 // Log implements scripts.Host.
